@@ -1,0 +1,50 @@
+"""Writing without ever leaving half a file: a temporary name beside the target, then a rename."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from spondyl.errors import OutputError
+
+__all__ = ["atomic_path", "write_text"]
+
+
+@contextmanager
+def atomic_path(target: Path | str) -> Iterator[Path]:
+    """A path to write to; it becomes ``target`` when the block ends, or vanishes when it fails.
+
+    The temporary name keeps the suffixes of ``target``, since many writers choose the format by
+    them. Missing parent folders are made.
+
+    Raises:
+        OutputError: the file cannot be written (no space, no permission, a folder in its place).
+    """
+    target = Path(target)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    temporary = folder / target.name
+    try:
+        yield temporary
+        temporary.replace(target)
+    except OSError as error:
+        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def write_text(target: Path | str, text: str) -> None:
+    """Write UTF-8 text atomically, with Unix line ends, and flush it to the disk.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_path(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
