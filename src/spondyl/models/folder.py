@@ -1,0 +1,323 @@
+"""The model folder: what it holds, and how it is read, checked, joined and written.
+
+::
+
+    saved_models/detection/
+        model.json               ModelInfo: recipe, labels, spacing, provenance, hashes, scores
+        detection.safetensors    weights, for torch and for further training
+        detection.onnx           the same network, for OpenVINO and ONNX Runtime
+
+A folder holds one stage or both; two one-stage folders are joined by :func:`combine`. Nothing is
+pickled, so a model of unknown origin can be read without running its author's code.
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spondyl.errors import ModelError, OutputError
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Model",
+    "ModelInfo",
+    "Stage",
+    "StageInfo",
+    "combine",
+    "default_model_folder",
+    "read_model",
+    "write_model",
+]
+
+SCHEMA_VERSION: Final = 1
+"""Version of ``model.json``; raised when an older program could not read it."""
+
+Stage = Literal["detection", "identification"]
+
+_INFO_NAME = "model.json"
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # never a path out of the folder
+
+
+class StageInfo(BaseModel):
+    """One network of a model.
+
+    Attributes:
+        architecture: ``name`` of the network class and its arguments, enough to build it again.
+        weights: Name of the safetensors file.
+        onnx: Name of the ONNX file, if there is one.
+        sha256: File name to hexadecimal hash, filled in by :func:`write_model`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: dict[str, Any]
+    weights: FileName
+    onnx: FileName | None = None
+    sha256: dict[str, str] = {}
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of the stage's files."""
+        return (self.weights,) if self.onnx is None else (self.weights, self.onnx)
+
+
+class ModelInfo(BaseModel):
+    """The content of ``model.json``.
+
+    Attributes:
+        schema_version: :data:`SCHEMA_VERSION` of the program that wrote it.
+        recipe: The recipe the networks were trained by; its ``name`` chooses the pipeline.
+        stages: The networks.
+        labels: Names by network number, ``labels[0]`` being the background.
+        spacing_mm: Voxel size the networks expect, along x, y, z.
+        provenance: What made the model: data, program version, date, duration (JSON values).
+        scores: What it was measured to achieve, and on which data (JSON values).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: int = SCHEMA_VERSION
+    recipe: dict[str, Any]
+    stages: dict[Stage, StageInfo] = Field(min_length=1)
+    labels: tuple[str, ...]
+    spacing_mm: tuple[float, float, float]
+    provenance: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _recipe_has_a_name(self) -> Self:
+        if not self.recipe.get("name"):
+            raise ValueError("recipe needs a name")
+        return self
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that was read and verified.
+
+    Attributes:
+        folder: Where it was read from; of a combined model, the folder of its detection stage.
+        info: Its description.
+        stage_folders: Where the files of each stage lie.
+    """
+
+    folder: Path
+    info: ModelInfo
+    stage_folders: Mapping[Stage, Path]
+
+    def stage(self, stage: Stage) -> StageInfo:
+        """Description of one stage.
+
+        Raises:
+            ModelError: the model has no such stage.
+        """
+        try:
+            return self.info.stages[stage]
+        except KeyError:
+            found = ", ".join(self.info.stages)
+            raise ModelError(
+                f"{self.folder}: has no {stage} network (only {found}); "
+                "train it, or combine two model folders"
+            ) from None
+
+    def weights_path(self, stage: Stage) -> Path:
+        """The safetensors file of a stage.
+
+        Raises:
+            ModelError: the model has no such stage.
+        """
+        name = self.stage(stage).weights
+        return self.stage_folders[stage] / name
+
+    def onnx_path(self, stage: Stage) -> Path | None:
+        """The ONNX file of a stage, or ``None`` if it was trained without export.
+
+        Raises:
+            ModelError: the model has no such stage.
+        """
+        name = self.stage(stage).onnx
+        return None if name is None else self.stage_folders[stage] / name
+
+    def save(self, folder: Path | str) -> "Model":
+        """Write all stages into one folder, e.g. after :func:`combine`.
+
+        Raises:
+            OutputError: the folder cannot be written.
+        """
+        files = {
+            name: self.stage_folders[stage] / name
+            for stage, info in self.info.stages.items()
+            for name in info.files
+        }
+        return write_model(folder, self.info, files)
+
+
+def default_model_folder() -> Path:
+    """The folder of the model shipped with the package (not checked to exist)."""
+    return Path(__file__).parent / "default"
+
+
+def read_model(folder: Path | str) -> Model:
+    """Read a model folder and verify its version and the hash of every file.
+
+    Raises:
+        ModelError: the folder is missing or no model, of another version, or a file of it is
+            missing or damaged.
+    """
+    folder = Path(folder)
+    info = _read_info(folder)
+    for stage, description in info.stages.items():
+        for name in description.files:
+            _verify(folder / name, stage, description.sha256.get(name))
+    return Model(folder, info, dict.fromkeys(info.stages, folder))
+
+
+def write_model(folder: Path | str, info: ModelInfo, files: Mapping[str, Path]) -> Model:
+    """Write a model folder in one step: it appears complete or not at all.
+
+    An existing model at ``folder`` is replaced; anything else there is left alone.
+
+    Args:
+        folder: The model folder; missing parents are made. Any name will do.
+        info: The description; its hashes are computed here.
+        files: Name inside the model folder -> file to copy there; exactly the files that the
+            stages name.
+
+    Returns:
+        The model as written.
+
+    Raises:
+        ModelError: ``files`` are not those that ``info`` names.
+        OutputError: the folder cannot be written, or is no model folder.
+    """
+    folder = Path(folder)
+    named = {name for stage in info.stages.values() for name in stage.files}
+    if named != set(files):
+        raise ModelError(f"{folder}: model.json names the files {sorted(named)}, given were {sorted(files)}")
+    _refuse_foreign(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+            new = Path(temporary) / "new"
+            new.mkdir()
+            info = _fill(new, info, files)
+            if folder.exists():
+                folder.rename(Path(temporary) / "old")
+            new.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: the model cannot be written: {error.strerror or error}") from error
+    return Model(folder, info, dict.fromkeys(info.stages, folder))
+
+
+def combine(detection: Model, identification: Model) -> Model:
+    """One model from two folders, without copying files (:meth:`Model.save` does that).
+
+    Each stage keeps its own part of the recipe (``recipe[stage]``, if there is one); the rest
+    comes from the identification model.
+
+    Raises:
+        ModelError: a stage is missing, or recipe name, labels or spacing differ.
+    """
+    parts: dict[Stage, Model] = {"detection": detection, "identification": identification}
+    stages = {stage: model.stage(stage) for stage, model in parts.items()}
+    for what in ("labels", "spacing_mm"):
+        _require_same(
+            detection, identification, what, getattr(detection.info, what), getattr(identification.info, what)
+        )
+    names = detection.info.recipe["name"], identification.info.recipe["name"]
+    _require_same(detection, identification, "recipe", *names)
+    recipe = dict(identification.info.recipe)
+    recipe.update({stage: m.info.recipe[stage] for stage, m in parts.items() if stage in m.info.recipe})
+    info = ModelInfo(
+        recipe=recipe,
+        stages=stages,
+        labels=identification.info.labels,
+        spacing_mm=identification.info.spacing_mm,
+        provenance={stage: m.info.provenance for stage, m in parts.items()},
+        scores={stage: m.info.scores for stage, m in parts.items()},
+    )
+    return Model(detection.folder, info, {s: m.stage_folders[s] for s, m in parts.items()})
+
+
+def _require_same(detection: Model, identification: Model, what: str, first: object, second: object) -> None:
+    if first != second:
+        raise ModelError(
+            f"{detection.folder} and {identification.folder} do not fit together: "
+            f"{what} is {first} in one and {second} in the other"
+        )
+
+
+def _read_info(folder: Path) -> ModelInfo:
+    """Parse ``model.json``, telling apart the ways in which it can be unusable."""
+    path = folder / _INFO_NAME
+    if folder.is_file():
+        raise ModelError(
+            f"{folder}: is a file; a model is a folder with {_INFO_NAME} (train anew what Keras wrote)"
+        )
+    if not path.is_file():
+        raise ModelError(
+            f"{folder}: is no model folder: {_INFO_NAME} is missing; give the folder that train wrote"
+        )
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read as JSON: {error}") from error
+    version = content.get("schema_version") if isinstance(content, dict) else None
+    if version != SCHEMA_VERSION:
+        raise ModelError(
+            f"{path}: model format version {SCHEMA_VERSION} expected, found {version}; "
+            "use the program version that wrote it, or train again"
+        )
+    try:
+        return ModelInfo.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "model"
+        raise ModelError(f"{path}: damaged: {where}: {first['msg']}") from error
+
+
+def _verify(path: Path, stage: str, expected: str | None) -> None:
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: missing; the {stage} network is incomplete, copy the whole model folder again"
+        )
+    found = _sha256(path)
+    if found != expected:
+        raise ModelError(
+            f"{path}: damaged: sha256 {expected} expected, {found} found; copy the model folder again"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _fill(folder: Path, info: ModelInfo, files: Mapping[str, Path]) -> ModelInfo:
+    """Copy the files into an empty folder and write the description with their hashes."""
+    for name, source in files.items():
+        shutil.copyfile(source, folder / name)
+    stages = {
+        stage: description.model_copy(
+            update={"sha256": {name: _sha256(folder / name) for name in description.files}}
+        )
+        for stage, description in info.stages.items()
+    }
+    info = info.model_copy(update={"stages": stages})
+    text = json.dumps(info.model_dump(mode="json"), indent=2) + "\n"
+    (folder / _INFO_NAME).write_text(text, encoding="utf-8", newline="\n")
+    return info
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Never replace something that is not a model."""
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not empty and not (folder / _INFO_NAME).is_file():
+        raise OutputError(f"{folder}: exists and is no model folder; choose another name or remove it")
