@@ -1,0 +1,21 @@
+"""Recipes: everything that describes a system, as data. A recipe on disk is a YAML file."""
+
+from spondyl.recipes.base import (
+    Recipe,
+    Spec,
+    TrainingSpec,
+    WorkingSpec,
+    load_recipe,
+    recipe_from,
+    save_recipe,
+)
+
+__all__ = [
+    "Recipe",
+    "Spec",
+    "TrainingSpec",
+    "WorkingSpec",
+    "load_recipe",
+    "recipe_from",
+    "save_recipe",
+]

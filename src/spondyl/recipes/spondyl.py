@@ -1,0 +1,76 @@
+"""The default recipe: everything that defines the ``spondyl`` system, as data."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["AugmentationSettings", "SpondylRecipe", "StageSettings", "TrainingSettings"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StageSettings(_Settings):
+    """One network: what it sees and how big it is."""
+
+    spacing_mm: float = Field(gt=0.5, le=8)
+    patch_vox: tuple[int, int, int]
+    """Training patch (right-left, back-front, feet-head); multiples of ``2 ** (len(widths) - 1)``."""
+    widths: tuple[int, ...]
+    offsets: bool
+    """Predict the way from each voxel to its vertebra's centroid (3 more full-resolution channels)."""
+    levels: bool
+    """Predict the level (28 half-resolution channels, VerSe numbers 1..28)."""
+
+
+class AugmentationSettings(_Settings):
+    """Ranges of the random changes; probabilities 0-1, lengths in mm, HU where said."""
+
+    rotation_deg: float = 12.0
+    scale: tuple[float, float] = (0.82, 1.22)
+    stretch: float = 0.06
+    elastic_mm: float = 4.0
+    mirror: float = 0.5
+    field_of_view: float = 0.35
+    hu_gain: float = 0.12
+    hu_shift: float = 25.0
+    gamma: float = 0.05
+    noise_hu: float = 60.0
+    blur: float = 0.3
+    thick_slices: float = 0.3
+    recolour: float = 0.3
+
+
+class TrainingSettings(_Settings):
+    """How one network is trained."""
+
+    iterations: int = Field(default=12000, gt=0)
+    batch_size: int = Field(default=2, gt=0)
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-3
+    warmup: int = 200
+    ema: float = 0.998
+    phantom_share: float = Field(default=0.4, ge=0, le=1)
+    gradient_clip: float = 2.0
+
+
+class SpondylRecipe(_Settings):
+    """The two-stage default system."""
+
+    name: Literal["spondyl"] = "spondyl"
+    detection: StageSettings = StageSettings(
+        spacing_mm=4.5, patch_vox=(48, 48, 80), widths=(8, 24, 48, 64), offsets=False, levels=False
+    )
+    identification: StageSettings = StageSettings(
+        spacing_mm=3.0, patch_vox=(48, 64, 128), widths=(8, 32, 64, 96, 128), offsets=True, levels=True
+    )
+    augmentation: AugmentationSettings = AugmentationSettings()
+    training: TrainingSettings = TrainingSettings()
+    hu_windows: tuple[tuple[float, float], ...] = ((-1000.0, 400.0), (0.0, 1200.0))
+    """Each input channel clips HU to one window and maps it to 0..1."""
+
+    def stage(self, name: str) -> StageSettings:
+        """Settings of ``"detection"`` or ``"identification"``."""
+        stages = {"detection": self.detection, "identification": self.identification}
+        return stages[name]
