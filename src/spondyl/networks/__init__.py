@@ -1,0 +1,1 @@
+"""Torch networks, their losses and metrics. Importing a module of this package imports torch."""
