@@ -1,0 +1,140 @@
+"""Curved cuts: the sagittal or coronal surface that follows a spine, flattened into a picture.
+
+A flat sagittal slice leaves a scoliotic spine after a few vertebrae. The sagittal surface here is
+``x = f(z)``: at every height it lies where the spine is, and y and z are not distorted; the coronal
+one is ``y = g(z)``. Both keep millimetres square, whatever the orientation and spacing of the scan.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.interpolate import PchipInterpolator
+
+from spondyl.spine import Spine
+from spondyl.volume import Grid, Volume
+
+__all__ = ["Plane", "Surface", "cut", "extent_of", "view_box"]
+
+Plane = Literal["sagittal", "coronal"]
+FloatArray = npt.NDArray[np.float64]
+
+AIR_HU = -1024.0
+"""Shown where the surface leaves the scan."""
+
+MOST_PIXELS = 1400
+"""Height of the largest picture; a taller box gets larger pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A flattened cut.
+
+    Attributes:
+        plane: ``"sagittal"``: columns run along y; ``"coronal"``: along x.
+        image: ``(rows, columns)`` HU, row 0 at the feet.
+        labels: ``(rows, columns)`` VerSe numbers, or ``None`` without a mask.
+        extent_mm: Edges of the picture in world mm: first column, last column, first row, last row.
+    """
+
+    plane: Plane
+    image: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.uint8] | None
+    extent_mm: tuple[float, float, float, float]
+
+    def project(self, points_mm: npt.ArrayLike) -> FloatArray:
+        """World points ``(n, 3)`` to ``(n, 2)``: position across and height, mm."""
+        points = np.asarray(points_mm, float).reshape(-1, 3)
+        return points[:, [1 if self.plane == "sagittal" else 0, 2]]
+
+
+def extent_of(grid: Grid) -> FloatArray:
+    """World box ``(2, 3)``: smallest and largest x, y, z of the voxel edges."""
+    ends = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in grid.shape])).reshape(3, -1).T
+    corners = grid.to_world(ends)
+    return np.array([corners.min(axis=0), corners.max(axis=0)])
+
+
+def view_box(
+    grid: Grid, spine: Spine, *, margin_mm: tuple[float, float, float] = (85, 85, 120)
+) -> FloatArray:
+    """World box ``(2, 3)`` worth showing: the scan, at most ``margin_mm`` around the spine."""
+    box = extent_of(grid)
+    if len(spine) == 0:
+        return box
+    points = spine.centroids_mm
+    near = np.array([points.min(axis=0) - margin_mm, points.max(axis=0) + margin_mm])
+    low, high = np.maximum(box[0], near[0]), np.minimum(box[1], near[1])
+    # Centroids outside their scan are an error upstream; the picture must not fail over it.
+    return np.array([low, high]) if (high - low > 1).all() else box
+
+
+def cut(volume: Volume, spine: Spine, plane: Plane, box: FloatArray, *, slab_mm: float = 4.0) -> Surface:
+    """Sample the surface through the centroids.
+
+    Args:
+        volume: A CT, any orientation and spacing.
+        spine: The vertebrae to follow; without any the cut goes through the middle of the box.
+            Its mask, if there is one, is cut alike (nearest voxel, no averaging).
+        plane: Which surface.
+        box: World box ``(2, 3)`` to show.
+        slab_mm: Thickness averaged across the surface; calms noise.
+    """
+    across, depth = (1, 0) if plane == "sagittal" else (0, 1)
+    pixel_mm = max(0.5, min(volume.grid.spacing_mm) / 2, (box[1, 2] - box[0, 2]) / MOST_PIXELS)
+    columns = _centres(box[0, across], box[1, across], pixel_mm)
+    rows = _centres(box[0, 2], box[1, 2], pixel_mm)
+    points = np.empty((len(rows), len(columns), 3))
+    points[..., across] = columns
+    points[..., 2] = rows[:, None]
+    points[..., depth] = _curve(spine, depth, rows, box)[:, None]
+    offset = np.zeros(3)
+    shifts = np.linspace(-slab_mm / 2, slab_mm / 2, 5) if slab_mm > 0 else [0.0]
+    image = np.zeros(points.shape[:2], np.float32)
+    for shift in shifts:
+        offset[depth] = shift
+        image += _sample(volume, points + offset, 1, AIR_HU) / len(shifts)
+    labels = None if spine.mask is None else _sample(spine.mask, points, 0, 0).astype(np.uint8)
+    low, high = box
+    extent = (float(low[across]), float(high[across]), float(low[2]), float(high[2]))
+    return Surface(plane, image, labels, extent)
+
+
+def _centres(low: float, high: float, pixel_mm: float) -> FloatArray:
+    """Pixel centres that fill low..high exactly, with pixels of about the given size."""
+    count = max(round((high - low) / pixel_mm), 1)
+    return np.asarray(low + (high - low) / count * (np.arange(count) + 0.5))
+
+
+def _curve(spine: Spine, depth: int, rows: FloatArray, box: FloatArray) -> FloatArray:
+    """World coordinate ``depth`` of the surface at each height; constant beyond the last vertebra.
+
+    Vertebrae at one height (possible in a wrong prediction) are averaged, so that the curve
+    stays a function of the height.
+    """
+    if len(spine) == 0:
+        return np.full(len(rows), box[:, depth].mean())
+    points = spine.centroids_mm
+    heights, which = np.unique(np.round(points[:, 2], 1), return_inverse=True)
+    values = np.bincount(which, points[:, depth]) / np.bincount(which)
+    if len(heights) == 1:
+        return np.full(len(rows), values[0])
+    curve = PchipInterpolator(heights, values)
+    return np.asarray(curve(np.clip(rows, heights[0], heights[-1])))
+
+
+def _sample(volume: Volume, points_mm: FloatArray, order: int, fill: float) -> npt.NDArray[Any]:
+    """Values at world points ``(rows, columns, 3)``; outside the scan ``fill``."""
+    voxels = np.moveaxis(volume.grid.to_voxel(points_mm), -1, 0)
+    values = ndimage.map_coordinates(
+        volume.data,
+        voxels,
+        np.float32 if order else volume.data.dtype,
+        order,
+        mode="nearest",
+        prefilter=False,
+    )
+    values[~volume.grid.contains(points_mm)] = fill
+    return np.asarray(values)
