@@ -63,7 +63,7 @@ class SpondylRecipe(_Settings):
         spacing_mm=4.5, patch_vox=(48, 48, 80), widths=(8, 24, 48, 64), offsets=False, levels=False
     )
     identification: StageSettings = StageSettings(
-        spacing_mm=3.0, patch_vox=(48, 64, 128), widths=(8, 32, 64, 96, 128), offsets=True, levels=True
+        spacing_mm=3.0, patch_vox=(48, 48, 112), widths=(8, 32, 64, 96, 128), offsets=True, levels=True
     )
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
