@@ -1,6 +1,7 @@
 """Writing without ever leaving half a file: a temporary name beside the target, then a rename."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +35,7 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     except OSError as error:
         raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
-        folder.rmdir()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_text(target: Path | str, text: str) -> None:

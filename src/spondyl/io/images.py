@@ -1,0 +1,135 @@
+"""CT images: any supported file to a :class:`~spondyl.volume.Volume` in Hounsfield units, and back."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spondyl.errors import ImageError, OutputError
+from spondyl.io import itk
+from spondyl.volume import Volume
+
+__all__ = ["AIR_HU", "SUFFIXES", "read_image", "read_voxels", "write_image"]
+
+_log = logging.getLogger(__name__)
+
+AIR_HU = -1024
+"""What missing voxels (NaN, infinite) become."""
+
+SUFFIXES = (".nii", ".nii.gz", *itk.READABLE)
+"""File name endings that can be read."""
+
+_MIN_SPAN_HU = 100
+"""A body in a CT spans thousands of HU; less is a mask, or an image scaled to 0..1 or by z-score."""
+
+
+def read_image(path: Path | str) -> Volume:
+    """Read a CT.
+
+    Args:
+        path: NIfTI (``.nii``, ``.nii.gz``), or MetaImage / NRRD with the extra ``spondyl[itk]``.
+
+    Returns:
+        Hounsfield units in the file's own voxel order: int16 where the file holds whole numbers
+        without scaling, else float32. Voxels that are not finite become :data:`AIR_HU`, with a
+        warning in the log.
+
+    Raises:
+        ImageError: no such file; not a readable 3-D image; values that cannot be HU.
+        MissingDependencyError: the format needs SimpleITK.
+    """
+    path = Path(path)
+    volume = read_voxels(path)
+    data = _finite(path, volume.data)
+    _check_values(path, data)
+    if data.dtype.kind in "iu":
+        fits = np.iinfo(np.int16).min <= data.min() and data.max() <= np.iinfo(np.int16).max
+        data = data.astype(np.int16 if fits else np.float32, copy=False)
+    return Volume(data, volume.grid)
+
+
+def write_image(volume: Volume, path: Path | str) -> None:
+    """Write an image; the format follows the suffix (``.nii``, ``.nii.gz``, ``.mha``, ``.nrrd``).
+
+    Voxel order and values are kept (``float64`` becomes float32, ``bool`` uint8).
+
+    Raises:
+        OutputError: an unknown suffix, or the file cannot be written; nothing is left behind.
+        MissingDependencyError: the format needs SimpleITK.
+    """
+    path = Path(path)
+    if _is_nifti(path):
+        from spondyl.io.nifti import write_nifti
+
+        write_nifti(volume, path)
+    elif path.suffix.lower() in itk.WRITABLE:
+        itk.write_itk(volume, path)
+    else:
+        known = ", ".join((".nii", ".nii.gz", *itk.WRITABLE))
+        raise OutputError(f"{path}: unknown image format; the name must end in one of {known}")
+
+
+def read_voxels(path: Path) -> Volume:
+    """Voxels of any supported file as they are, CT or mask.
+
+    Raises:
+        ImageError: no such file; not a readable 3-D image.
+        MissingDependencyError: the format needs SimpleITK.
+    """
+    if path.is_dir():
+        raise ImageError(f"{path}: a folder; expected an image file ({', '.join(SUFFIXES)})")
+    if not path.exists():
+        raise ImageError(f"{path}: no such file")
+    if _is_nifti(path):
+        from spondyl.io.nifti import read_nifti
+
+        return read_nifti(path)
+    if path.suffix.lower() in itk.READABLE:
+        return itk.read_itk(path)
+    raise ImageError(f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)}")
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.lower().endswith((".nii", ".nii.gz"))
+
+
+def _finite(path: Path, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Missing voxels replaced by air.
+
+    Raises:
+        ImageError: no voxel is finite.
+    """
+    if data.dtype.kind != "f":
+        return data
+    finite = np.isfinite(data)
+    if finite.all():
+        return data
+    missing = int(data.size - np.count_nonzero(finite))
+    if missing == data.size:
+        raise ImageError(f"{path}: no voxel holds a number (all NaN or infinite); not a CT")
+    _log.warning(
+        "%s: %d of %d voxels are NaN or infinite; taken as air (%d HU)", path, missing, data.size, AIR_HU
+    )
+    return np.where(finite, data, np.float32(AIR_HU))
+
+
+def _check_values(path: Path, data: npt.NDArray[Any]) -> None:
+    """Refuse what cannot be Hounsfield units, and warn about what looks unlike them."""
+    low, high = float(data.min()), float(data.max())
+    if low == high:
+        raise ImageError(f"{path}: every voxel is {low:g}; not a CT")
+    if high - low < _MIN_SPAN_HU:
+        raise ImageError(
+            f"{path}: values from {low:g} to {high:g} are not Hounsfield units (air -1000, water 0,"
+            " bone 200 and more); a mask, or an image that was normalised? Give the original CT"
+        )
+    if low >= 0:
+        _log.warning(
+            "%s: values from %g to %g without anything below water; if 1024 was added to the"
+            " Hounsfield units, or the image was cut to grey levels, results will be wrong",
+            path,
+            low,
+            high,
+        )

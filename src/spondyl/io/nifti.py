@@ -1,0 +1,215 @@
+"""NIfTI-1 and NIfTI-2 files through nibabel, with the header checked before memory is taken.
+
+A header is a few bytes that may ask for terabytes, so shape, type, voxel size and the size of
+the file are compared first. nibabel quietly replaces a voxel size of zero by 1 mm; here it is an
+error unless the header holds a full matrix (sform), which makes the voxel size redundant.
+"""
+
+import gzip
+import logging
+import zlib
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+import numpy.typing as npt
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from spondyl.errors import ImageError
+from spondyl.io.atomic import atomic_path
+from spondyl.volume import Grid, Volume
+
+__all__ = ["check_shape", "check_size", "read_nifti", "write_nifti"]
+
+_log = logging.getLogger(__name__)
+
+MAX_VOXELS = 2**31
+"""Ten times a whole-body CT at 1 mm in plane; more is taken for a damaged header."""
+
+SPACING_RANGE_MM = (0.01, 30.0)
+"""Voxel sizes outside are taken for another unit or a damaged header."""
+
+_GZIP_LIMIT = 1032
+"""Bytes that one compressed byte can hold at most (Deflate; zlib's technical notes)."""
+
+_READ_ERRORS = (OSError, EOFError, ValueError, OverflowError, zlib.error, ImageFileError, HeaderDataError)
+
+_Header = Any  # Nifti1Header or Nifti2Header, whose methods nibabel does not annotate
+
+
+def read_nifti(path: Path) -> Volume:
+    """Voxels in their stored order, scaled as the header says, on their grid.
+
+    Returns:
+        Integers as they are stored where the header asks for no scaling, else float32.
+
+    Raises:
+        ImageError: not a NIfTI file, not three axes, an impossible header, a truncated file.
+    """
+    header = _read_header(path)
+    shape = check_shape(path, header.get_data_shape())
+    dtype = header.get_data_dtype()
+    if dtype.kind not in "iuf":
+        raise ImageError(f"{path}: expected one number per voxel, found {_describe(dtype)}; not a CT")
+    check_size(path, shape, dtype.itemsize, compressed=path.suffix.lower() == ".gz")
+    grid = Grid(shape, _affine(path, header))
+    check_spacing(path, grid)
+    try:
+        image = nib.load(path)
+        data = _scaled(image, dtype).reshape(shape)
+    except MemoryError:
+        raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
+    except _READ_ERRORS as error:
+        raise ImageError(f"{path}: truncated or damaged ({error}); copy or download it again") from error
+    return Volume(data, grid)
+
+
+def write_nifti(volume: Volume, path: Path) -> None:
+    """Write voxels with sform (and qform, where the axes are perpendicular), in mm.
+
+    ``bool`` becomes uint8, ``float64`` float32, ``int64`` int32.
+
+    Raises:
+        OutputError: the file cannot be written; nothing is left behind.
+    """
+    data = volume.data
+    narrower = {"b1": "u1", "f8": "f4", "f2": "f4", "i8": "i4", "u8": "u4"}.get(data.dtype.str[1:])
+    image = nib.Nifti1Image(np.asarray(data, narrower or data.dtype), volume.grid.affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(volume.grid.affine, code=1)
+    image.set_qform(volume.grid.affine, code=1)
+    if not np.allclose(image.get_qform(), volume.grid.affine, atol=1e-3):
+        image.set_qform(volume.grid.affine, code=0)  # sheared: a quaternion cannot say it
+    with atomic_path(path) as temporary:
+        nib.save(image, temporary)
+
+
+def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The three axes of an image; singleton axes after the third are dropped.
+
+    Raises:
+        ImageError: fewer or more than three axes with more than one voxel.
+    """
+    axes = [int(n) for n in shape]
+    while len(axes) > 3 and axes[-1] == 1:
+        axes.pop()
+    found = " x ".join(map(str, axes)) or "none"
+    if len(axes) > 3:
+        raise ImageError(f"{path}: expected 3 axes, found {len(axes)} ({found}); export a single 3-D volume")
+    if any(n < 1 for n in axes):
+        raise ImageError(f"{path}: expected 3 axes of at least two voxels, found {found}; damaged header")
+    if len(axes) < 3 or min(axes) < 2:
+        raise ImageError(f"{path}: expected a 3-D volume, found a single slice or line ({found} voxels)")
+    return axes[0], axes[1], axes[2]
+
+
+def check_size(path: Path, shape: tuple[int, int, int], itemsize: int, *, compressed: bool) -> None:
+    """Refuse a header that asks for more voxels than the file can hold or a CT can have.
+
+    Raises:
+        ImageError: too many voxels, or fewer bytes in the file than announced.
+    """
+    voxels = int(np.prod(shape, dtype=object))
+    size = path.stat().st_size
+    at_most = size * (_GZIP_LIMIT if compressed else 1)
+    if voxels > MAX_VOXELS:
+        raise ImageError(f"{path}: the header announces {shape} voxels, more than any CT; damaged header")
+    if voxels * itemsize > at_most:
+        raise ImageError(
+            f"{path}: truncated or damaged: the header announces {voxels * itemsize:,} bytes of voxels,"
+            f" the file has {size:,}; copy or download it again"
+        )
+
+
+def check_spacing(path: Path, grid: Grid) -> None:
+    """Refuse voxel sizes that no CT in millimetres has.
+
+    Raises:
+        ImageError: a size outside :data:`SPACING_RANGE_MM`.
+    """
+    low, high = SPACING_RANGE_MM
+    if not all(low <= size <= high for size in grid.spacing_mm):
+        found = " x ".join(f"{size:.4g}" for size in grid.spacing_mm)
+        raise ImageError(f"{path}: voxels of {found} mm; expected {low:g} to {high:g} mm (is the unit mm?)")
+
+
+def _read_header(path: Path) -> _Header:
+    """The header as stored: ``check=False``, since nibabel would mend it silently."""
+    raw = _first_bytes(path, 540)
+    kinds: tuple[Any, ...] = (nib.Nifti1Header, nib.Nifti2Header)
+    for kind in kinds:
+        if kind.may_contain_header(raw):
+            try:
+                return kind(raw[: kind.template_dtype.itemsize], check=False)
+            except (WrapStructError, HeaderDataError, ValueError) as error:
+                raise ImageError(f"{path}: damaged NIfTI header ({error})") from error
+    raise ImageError(f"{path}: not a NIfTI file, whatever its name says; expected a CT as .nii or .nii.gz")
+
+
+def _first_bytes(path: Path, count: int) -> bytes:
+    """The first bytes, unpacked if the name ends in ``.gz``.
+
+    Raises:
+        ImageError: the file is missing, empty, not readable or not gzip.
+    """
+    try:
+        if path.stat().st_size == 0:
+            raise ImageError(f"{path}: empty file")
+        if path.suffix.lower() != ".gz":
+            with path.open("rb") as stream:
+                return stream.read(count)
+        with gzip.open(path) as packed:
+            return packed.read(count)
+    except gzip.BadGzipFile:
+        raise ImageError(
+            f"{path}: not gzip-compressed although it ends in .gz; if it is plain NIfTI, rename it to .nii"
+        ) from None
+    except (EOFError, zlib.error) as error:
+        raise ImageError(f"{path}: truncated or damaged gzip ({error}); copy or download it again") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
+    """The matrix to RAS+ mm: sform if it is set, else qform, else voxel sizes alone (as nibabel).
+
+    An sform whose code is set but whose rows are zero counts as absent.
+    """
+    sform = header.get_sform()
+    if header["sform_code"] > 0 and np.any(sform[:3, :3]):
+        affine = sform
+    else:
+        sizes = header["pixdim"][1:4]
+        if not np.isfinite(sizes).all() or (sizes <= 0).any():
+            raise ImageError(
+                f"{path}: voxel size {tuple(map(float, sizes))} mm in the header; damaged header"
+            )
+        try:
+            affine = header.get_qform() if header["qform_code"] > 0 else header.get_base_affine()
+        except (HeaderDataError, ValueError) as error:
+            raise ImageError(f"{path}: the orientation in the header is damaged ({error})") from error
+        if header["qform_code"] <= 0:
+            _log.warning("%s: the header holds no orientation; taken as left, front, head", path)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ImageError(f"{path}: the matrix from voxels to mm is not finite and invertible; damaged header")
+    return np.asarray(affine, dtype=np.float64)
+
+
+def _scaled(image: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Voxel values; stored integers if slope is 1 and intercept a whole number, else float32."""
+    slope, intercept = image.dataobj.slope, image.dataobj.inter
+    raw: npt.NDArray[Any] = np.asarray(image.dataobj.get_unscaled())
+    if (slope, intercept) == (1, 0):
+        return raw if dtype.kind in "iu" else raw.astype(np.float32)
+    if dtype.kind in "iu" and slope == 1 and float(intercept).is_integer() and dtype.itemsize <= 4:
+        return raw.astype(np.int64) + int(intercept)
+    return np.asarray(raw * np.float64(slope) + np.float64(intercept), dtype=np.float32)
+
+
+def _describe(dtype: np.dtype[Any]) -> str:
+    if dtype.names:
+        return "colours (RGB)"
+    return "complex numbers" if dtype.kind == "c" else str(dtype)
