@@ -161,7 +161,7 @@ class Spine:
         return np.array([v.centroid_mm for v in self.vertebrae], dtype=float).reshape(-1, 3)
 
     def relabelled(self, new_labels: Mapping[int, int]) -> Self:
-        """The same vertebrae under other labels; mask and alternatives follow.
+        """The same vertebrae under other labels; the mask follows, numbering probabilities are dropped.
 
         Args:
             new_labels: VerSe number now -> VerSe number wanted; others stay.

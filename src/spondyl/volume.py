@@ -180,12 +180,13 @@ class Volume:
         Returns:
             float32 for ``order=1``, the own dtype for ``order=0``.
         """
-        matrix = self.grid.inverse @ grid.affine
+        source = self.reoriented(grid.codes)  # turned alike, most pairs of grids are separable
+        matrix = source.grid.inverse @ grid.affine
         linear, offset = matrix[:3, :3], matrix[:3, 3]
         separable = np.abs(linear - np.diag(np.diag(linear))).max() < 1e-9
         dtype = np.dtype(np.float32) if order else self.data.dtype
         data = ndimage.affine_transform(
-            self.data.astype(dtype, copy=False),
+            source.data.astype(dtype, copy=False),
             np.diag(linear) if separable else linear,  # scipy is many times faster on a diagonal
             offset,
             grid.shape,
@@ -194,7 +195,7 @@ class Volume:
             mode="nearest",
             prefilter=False,
         )
-        _fill_outside(data, matrix, self.grid.shape, fill)
+        _fill_outside(data, matrix, source.grid.shape, fill)
         return type(self)(data, grid)
 
     def cropped(self, start: Sequence[int], stop: Sequence[int], *, fill: float = 0.0) -> Self:
