@@ -57,7 +57,7 @@ def test_a_name_alone_is_a_recipe():
     [
         ("- 1", "a recipe is a YAML mapping"),
         ("name: [", "is not YAML"),
-        ("name: other", "unknown; name one of: spinefinder"),
+        ("name: other", "unknown; name one of: spinefinder, spondyl"),
         ("name: spinefinder\nsizes: 3", "sizes: Extra inputs"),
         ("name: spinefinder\nworking: {spacing_mm: -1}", r"working.spacing_mm: .* \(found -1\)"),
         ("name: spinefinder\nsizes_mm: {X9: 1}", "missing: \\['X9'\\]"),

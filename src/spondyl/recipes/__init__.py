@@ -1,7 +1,6 @@
 """Recipes: everything that describes a system, as data. A recipe on disk is a YAML file."""
 
 from spondyl.recipes.base import (
-    Recipe,
     Spec,
     TrainingSpec,
     WorkingSpec,
@@ -11,7 +10,6 @@ from spondyl.recipes.base import (
 )
 
 __all__ = [
-    "Recipe",
     "Spec",
     "TrainingSpec",
     "WorkingSpec",

@@ -20,10 +20,11 @@ from pydantic import (
 from spondyl.errors import InputError
 from spondyl.io.atomic import write_text
 
-__all__ = ["Recipe", "Spec", "TrainingSpec", "WorkingSpec", "load_recipe", "recipe_from", "save_recipe"]
+__all__ = ["Spec", "TrainingSpec", "WorkingSpec", "load_recipe", "recipe_from", "save_recipe"]
 
 _HOMES: Final = {
     "spinefinder": "spondyl.recipes.spinefinder:SpinefinderRecipe",
+    "spondyl": "spondyl.recipes.spondyl:SpondylRecipe",
 }
 """Recipe name to the class that describes it."""
 
@@ -87,19 +88,7 @@ class TrainingSpec(Spec):
     recalibrate_batches: NonNegativeInt = 0
 
 
-class Recipe(Spec):
-    """Base of the recipes.
-
-    Attributes:
-        name: Chooses the recipe class, and the pipeline that runs its models.
-        working: Grid and intensities of the networks.
-    """
-
-    name: str
-    working: WorkingSpec = WorkingSpec()
-
-
-def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> Recipe:
+def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> BaseModel:
     """The recipe described by plain values, e.g. those in ``model.json``.
 
     Args:
@@ -113,9 +102,9 @@ def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> Recipe:
     if name not in _HOMES:
         raise InputError(f"{source}: recipe {name!r} is unknown; name one of: {', '.join(_HOMES)}")
     module, _, attribute = _HOMES[name].partition(":")
-    kind: type[Recipe] = getattr(import_module(module), attribute)
+    kind: type[BaseModel] = getattr(import_module(module), attribute)
     try:
-        return kind.model_validate(_merged(kind(name=name).model_dump(), content))
+        return kind.model_validate(_merged(kind().model_dump(), content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -133,7 +122,7 @@ def _merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
     return result
 
 
-def load_recipe(path: Path | str) -> Recipe:
+def load_recipe(path: Path | str) -> BaseModel:
     """Read a recipe from a YAML file, or take the defaults of a recipe by its name.
 
     Args:
@@ -158,7 +147,7 @@ def load_recipe(path: Path | str) -> Recipe:
     return recipe_from(content, str(path))
 
 
-def save_recipe(recipe: Recipe, path: Path | str) -> None:
+def save_recipe(recipe: BaseModel, path: Path | str) -> None:
     """Write a recipe with all its values as YAML.
 
     Raises:

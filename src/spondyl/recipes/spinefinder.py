@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveInt, field_validator
 
 from spondyl.anatomy import LABEL_OF, NAMES
-from spondyl.recipes.base import Recipe, Spec, TrainingSpec
+from spondyl.recipes.base import Spec, TrainingSpec, WorkingSpec
 
 __all__ = [
     "AggregationSpec",
@@ -148,11 +148,12 @@ class AggregationSpec(Spec):
     min_voxels: NonNegativeInt = 3000
 
 
-class SpinefinderRecipe(Recipe):
+class SpinefinderRecipe(Spec):
     """The reference system.
 
     Attributes:
         name: Always ``spinefinder``.
+        working: Grid and intensities of the networks.
         labels: Name of each network target; L6 has none of its own.
         drawn_as: Vertebrae that have no target of their own, and whose they take.
         sizes_mm: Disc diameter of each vertebra in the dense annotation.
@@ -164,6 +165,7 @@ class SpinefinderRecipe(Recipe):
     """
 
     name: Literal["spinefinder"] = "spinefinder"
+    working: WorkingSpec = WorkingSpec()
     labels: tuple[str, ...] = _LABELS
     drawn_as: dict[str, str] = _DRAWN_AS
     sizes_mm: dict[str, float] = _SIZES_MM
