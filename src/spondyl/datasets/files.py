@@ -1,0 +1,56 @@
+"""File names of scans and masks, and the one walk over a data set's folder."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+__all__ = ["IMAGE_SUFFIXES", "beside", "image_stem", "list_files", "looks_like_mask"]
+
+IMAGE_SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+"""Endings of files that may be scans."""
+
+_MASK_NAME = re.compile(r"(^|[._-])(msk|masks?|seg|segmentations?|labels?)$", re.IGNORECASE)
+
+
+def image_stem(path: Path) -> str | None:
+    """File name without its image ending, or ``None`` if it is no image.
+
+    Dots inside a name stay: CTSpine1K has ``1.3.6.1.4.1.9328.50.4.0477.nii.gz``.
+    """
+    lowered = path.name.lower()
+    for suffix in IMAGE_SUFFIXES:
+        if lowered.endswith(suffix):
+            return path.name[: -len(suffix)]
+    return None
+
+
+def looks_like_mask(path: Path) -> bool:
+    """Whether an image is a mask by its name, e.g. ``NAME_seg-vert_msk.nii.gz`` or ``mask.nii.gz``."""
+    stem = image_stem(path)
+    return stem is not None and _MASK_NAME.search(stem) is not None
+
+
+def list_files(folder: Path) -> list[Path]:
+    """All files below a folder, sorted; links to folders are followed once.
+
+    Hidden files, and the shadow files macOS puts into zip archives, are left out.
+    """
+    found: list[Path] = []
+    visited: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        found.extend(Path(parent, name) for name in names if not name.startswith("."))
+    return sorted(found)
+
+
+def beside(files: frozenset[Path], folder: Path, stem: str, endings: Iterable[str]) -> Path | None:
+    """The first of ``folder/stem + ending`` that exists among ``files``."""
+    candidates = (folder / (stem + ending) for ending in endings)
+    return next((candidate for candidate in candidates if candidate in files), None)

@@ -1,0 +1,84 @@
+"""Cases in a folder, whatever the layout."""
+
+import logging
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+from spondyl.datasets import biomedia, ctspine1k, totalsegmentator, verse
+from spondyl.datasets.case import Case
+from spondyl.datasets.files import image_stem, list_files
+from spondyl.errors import DatasetError
+
+__all__ = ["find_cases"]
+
+logger = logging.getLogger(__name__)
+
+# The most particular first: BioMedIA's takes every scan the others left.
+LAYOUTS = (totalsegmentator.LAYOUT, verse.LAYOUT, ctspine1k.LAYOUT, biomedia.LAYOUT)
+
+
+def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
+    """All cases below a folder, sorted by path; layouts may be mixed.
+
+    Known layouts are BioMedIA (nested folders), VerSe, TotalSegmentator and CTSpine1K.
+
+    Args:
+        folder: Where to look, sub-folders included.
+        annotated: Only cases with centroids or masks; ``False`` gives bare scans, too.
+
+    Returns:
+        Cases with unique names. A name that occurs twice is prefixed with its folders.
+
+    Raises:
+        DatasetError: no such folder, or no case in it.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
+    cases = _recognise(folder)
+    if not cases:
+        raise DatasetError(f"{folder}: no scans found; looked for {_wanted()}")
+    chosen = [case for case in cases if case.annotated or not annotated]
+    if not chosen:
+        raise DatasetError(
+            f"{folder}: {len(cases)} scan(s) found, e.g. {cases[0].image.name}, but none with an annotation; "
+            f"looked for {_wanted()}"
+        )
+    if len(chosen) < len(cases):
+        logger.info("%s: %d scans without annotation left out", folder, len(cases) - len(chosen))
+    return _unique_names(chosen, folder)
+
+
+def _recognise(folder: Path) -> list[Case]:
+    files = list_files(folder)
+    known = frozenset(files)
+    images = [file for file in files if image_stem(file) is not None]
+    cases: list[Case] = []
+    for layout in LAYOUTS:
+        new = layout.find(images, known)
+        cases += new
+        claimed = {path for case in new for path in (case.image, case.mask)}
+        folders = {case.image.parent for case in new if layout is totalsegmentator.LAYOUT}
+        images = [
+            image for image in images if image not in claimed and not folders.intersection(image.parents)
+        ]
+    return sorted(cases, key=lambda case: case.image)
+
+
+def _unique_names(cases: list[Case], folder: Path) -> list[Case]:
+    """Prefix names that occur more than once with their folders, so that outputs never collide."""
+    count = Counter(case.name for case in cases)
+    renamed = []
+    for case in cases:
+        name = case.name
+        if count[name] > 1:
+            stem = image_stem(case.image) or name
+            name = "-".join((*case.image.parent.relative_to(folder).parts, stem))
+        renamed.append(replace(case, name=name))
+    return renamed
+
+
+def _wanted() -> str:
+    return "; ".join(f"{layout.looks_like} ({layout.name})" for layout in reversed(LAYOUTS))
