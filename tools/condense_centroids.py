@@ -78,7 +78,9 @@ def condense(scans):
     ratio = length / np.nanmean(length, axis=0)
     size = np.nanmean(ratio, axis=1)
     many = np.isfinite(ratio).sum(axis=1) >= 4
-    points = np.stack([np.pad(p, ((0, 26 - len(p)), (0, 0)), constant_values=np.nan)[:26] for p in scans.values()])
+    points = np.stack(
+        [np.pad(p, ((0, 26 - len(p)), (0, 0)), constant_values=np.nan)[:26] for p in scans.values()]
+    )
     seen = np.isfinite(points[..., 0])
     return {
         "source": SOURCE,
