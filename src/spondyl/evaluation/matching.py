@@ -7,7 +7,7 @@ Two centroids are *equally near* when their distances differ by less than :data:
 is decided for the label in question, so the order of the vertebrae never matters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -121,11 +121,8 @@ def match(truth: Spine, predicted: Spine, *, limit_mm: float = LIMIT_MM) -> Matc
     partner_of_predicted = {column: row for row, column in pairs.items()}
     common = [row for row, label in enumerate(truth.labels) if label in predicted]
     rows = tuple(_true_row(truth, predicted, distances, row, common, pairs) for row in range(len(truth)))
-    identified = {
-        row.label
-        for row in rows
-        if row.closest_true == row.label and row.error_mm is not None and row.error_mm <= limit_mm + TIE_MM
-    }
+    table = MatchingTable(rows, (), limit_mm)
+    identified = {row.label for row in rows if table.identified(row)}
     found = tuple(
         PredictedVertebra(
             vertebra.label,
@@ -135,7 +132,7 @@ def match(truth: Spine, predicted: Spine, *, limit_mm: float = LIMIT_MM) -> Matc
         )
         for column, vertebra in enumerate(predicted)
     )
-    return MatchingTable(rows, found, limit_mm)
+    return replace(table, predicted=found)
 
 
 def _true_row(
