@@ -35,6 +35,9 @@ SPACING_RANGE_MM = (0.01, 30.0)
 _GZIP_LIMIT = 1032
 """Bytes that one compressed byte can hold at most (Deflate; zlib's technical notes)."""
 
+_COMPRESSION = 2
+"""Gzip level; 6 makes a CT 8 % smaller and takes seven times as long."""
+
 _READ_ERRORS = (OSError, EOFError, ValueError, OverflowError, zlib.error, ImageFileError, HeaderDataError)
 
 _Header = Any  # Nifti1Header or Nifti2Header, whose methods nibabel does not annotate
@@ -50,8 +53,11 @@ def read_nifti(path: Path) -> Volume:
         ImageError: not a NIfTI file, not three axes, an impossible header, a truncated file.
     """
     header = _read_header(path)
-    shape = check_shape(path, header.get_data_shape())
-    dtype = header.get_data_dtype()
+    try:
+        shape = check_shape(path, header.get_data_shape())
+        dtype = header.get_data_dtype()
+    except (HeaderDataError, ValueError, KeyError, IndexError) as error:
+        raise ImageError(f"{path}: damaged NIfTI header ({error})") from error
     if dtype.kind not in "iuf":
         raise ImageError(f"{path}: expected one number per voxel, found {_describe(dtype)}; not a CT")
     check_size(path, shape, dtype.itemsize, compressed=path.suffix.lower() == ".gz")
@@ -83,8 +89,12 @@ def write_nifti(volume: Volume, path: Path) -> None:
     image.set_qform(volume.grid.affine, code=1)
     if not np.allclose(image.get_qform(), volume.grid.affine, atol=1e-3):
         image.set_qform(volume.grid.affine, code=0)  # sheared: a quaternion cannot say it
-    with atomic_path(path) as temporary:
-        nib.save(image, temporary)
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        if path.suffix.lower() == ".gz":  # without name and time, so that equal images are equal files
+            with gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as packed:
+                image.to_stream(packed)
+        else:
+            image.to_stream(stream)
 
 
 def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:

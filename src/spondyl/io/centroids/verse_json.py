@@ -47,10 +47,11 @@ def parse(
 ) -> Spine:
     """Centroids from the parsed file.
 
-    With ``frame="auto"`` a file with a ``direction`` is expected in voxels, one without in the
-    challenge's 1 mm frame. Given the vertebra mask, the frame that puts more centroids inside
-    their vertebra wins; without it, the expected frame is left only if it puts centroids outside
-    the scan or at impossible distances while the other does not (logged as a warning).
+    With ``frame="auto"`` a file that names its frame, as ours do, is read in it. Else a file with
+    a ``direction`` is expected in voxels, one without in the challenge's 1 mm frame. Given the
+    vertebra mask, the frame that puts more centroids inside their vertebra wins; without it, the
+    expected frame is left only if it puts centroids outside the scan or at impossible distances
+    while the other does not (logged as a warning).
 
     Args:
         document: The content of the file; further keys are ignored, points with NaN left out.
@@ -63,6 +64,8 @@ def parse(
         AnnotationError: not such a list, an unknown label or direction, not a number.
     """
     direction, labels, points = _items(document, path)
+    if frame == "auto":
+        frame = _named_frame(document)
     axes = grid.reoriented(direction or _CHALLENGE)
     own = axes if direction else grid  # voxels of a file that lost its direction are the scan's own
     readings = {"voxel": own.to_world(points), "1mm": axes.to_world(points / axes.spacing_mm)}
@@ -86,7 +89,7 @@ def write(spine: Spine, path: Path, grid: Grid, frame: Literal["voxel", "1mm"] =
     """
     axes = grid if frame == "voxel" else grid.reoriented(_CHALLENGE)
     points = axes.to_voxel(spine.centroids_mm)
-    items: list[dict[str, Any]] = [{"direction": list(grid.codes)}]
+    items: list[dict[str, Any]] = [{"direction": list(grid.codes), "frame": frame}]
     if frame == "1mm":
         points = points * axes.spacing_mm
         items = []
@@ -112,6 +115,12 @@ def _items(document: Any, path: Path) -> tuple[str, list[int], _Points]:
         labels.append(checked_label(item["label"], where))
         points.append([number(value, where) for value in point])
     return direction, labels, np.array(points, dtype=float).reshape(-1, 3)
+
+
+def _named_frame(document: list[dict[str, Any]]) -> Frame:
+    """What the key ``frame`` of the file's first item says; our addition to the format."""
+    named = document[0].get("frame") if document else None
+    return "voxel" if named == "voxel" else "auto"
 
 
 def _direction(value: Any, where: str) -> str:
