@@ -1,129 +1,140 @@
 """The default system: where is the spine, what is each vertebra, then what anatomy allows."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
-from spondyl.decoding.anatomical import Candidate
+from spondyl.decoding.anatomical import DecodedSpine, decode
+from spondyl.errors import ModelError
+from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
+from spondyl.inference.evidence import find_candidates, identify, locate
+from spondyl.inference.segmentation import segment
+from spondyl.inference.steps import StepTimer, provenance
+from spondyl.inference.tiling import Progress
+from spondyl.models import Model
+from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.spine import Flag, Spine, Vertebra
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Evidence", "Network", "find_candidates", "locate", "run_network"]
+__all__ = ["SpondylPipeline"]
 
-Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...]]
-"""``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
-
-AIR_HU = -1024.0
-_REGION_MARGIN_MM = 35.0
+_SURE: Final = 0.9
+_STEPS: Final = 4
+_NO_SPINE: Final = Flag("no_spine", "No spine was found in this scan.")
 
 
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """What the networks say about the spine's region, on the working grid.
-
-    Attributes:
-        vertebra: ``(X, Y, Z)`` float32 logits.
-        heat: ``(X, Y, Z)`` float32, 0..1, high at body centres.
-        offsets_mm: ``(3, X, Y, Z)`` float32, way to the centroid along the grid's axes.
-        levels: ``(28, X/2, Y/2, Z/2)`` float32 logits.
-        grid: Of the full-resolution maps.
-    """
-
-    vertebra: npt.NDArray[np.float32]
-    heat: npt.NDArray[np.float32]
-    offsets_mm: npt.NDArray[np.float32]
-    levels: npt.NDArray[np.float32]
-    grid: Grid
-
-
-def run_network(
-    scan: Volume, grid: Grid, network: Network, recipe: SpondylRecipe, stride: int
-) -> tuple[list[npt.NDArray[np.float32]], Grid]:
-    """Resample a scan onto a grid, padded with air to multiples of ``stride``, and run a network.
-
-    Returns:
-        The network's outputs without the batch axis, and the padded grid.
-    """
-    shape = [-(-n // stride) * stride for n in grid.shape]
-    padded = grid.cropped((0, 0, 0), shape)
-    image = scan.resampled(padded, fill=AIR_HU).data
-    channels = np.stack([np.clip((image - low) / (high - low), 0, 1) for low, high in recipe.hu_windows])
-    return [output[0] for output in network(channels[None].astype(np.float32))], padded
-
-
-def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None:
-    """The spine's region on the identification grid, or ``None`` where no spine is seen.
+class SpondylPipeline:
+    """From a CT to a spine by the ``spondyl`` recipe.
 
     Args:
-        scan: RAS, HU.
-        network: Of the detection stage.
-        recipe: The recipe.
+        detection: Network of the first stage, see :class:`~spondyl.networks.spine_unet.SpineUNet`.
+        identification: Network of the second.
+        recipe: Every constant.
+        model: Where the networks come from, for the record.
     """
-    stage = recipe.detection
-    coarse = scan.grid.resampled(stage.spacing_mm)
-    (fine,), grid = run_network(scan, coarse, network, recipe, 2 ** (len(stage.widths) - 1))
-    heat = _sigmoid(fine[1])
-    peaks = np.argwhere((heat > 0.25) & (heat == ndimage.maximum_filter(heat, 3)))
-    if not len(peaks):
-        return None
-    target = scan.grid.resampled(recipe.identification.spacing_mm)
-    corners = target.to_voxel(grid.to_world(peaks))
-    margin = _REGION_MARGIN_MM / recipe.identification.spacing_mm
-    start = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
-    stop = np.minimum(np.ceil(corners.max(axis=0) + margin) + 1, target.shape).astype(int)
-    return target.cropped(start.tolist(), stop.tolist())
+
+    def __init__(
+        self,
+        detection: Engine,
+        identification: Engine,
+        recipe: SpondylRecipe,
+        model: Model | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self._detection = detection
+        self._identification = identification
+        self._model = model
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Model,
+        *,
+        engine: EngineName = "auto",
+        threads: int | None = None,
+        precision: Precision = "f32",
+    ) -> Self:
+        """Load both networks of a model.
+
+        Raises:
+            ModelError: the model lacks a network, or is of another recipe.
+            MissingDependencyError: the engine is not installed.
+        """
+        recipe = recipe_from(model.info.recipe, str(model.folder))
+        if not isinstance(recipe, SpondylRecipe):
+            raise ModelError(
+                f"{model.folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected"
+            )
+        detection = load_engine(model, "detection", engine, threads, precision)
+        identification = load_engine(model, "identification", engine, threads, precision)
+        return cls(detection, identification, recipe, model)
+
+    def __call__(self, volume: Volume, *, progress: Progress | None = None) -> Spine:
+        """Find, name and segment the vertebrae of one scan.
+
+        Args:
+            volume: HU, any orientation, spacing and field of view.
+            progress: Called with (steps done, steps in all).
+        """
+        timer = StepTimer()
+        tell = progress or (lambda *_: None)
+        scan = volume.reoriented("RAS")
+        with timer("detection"):
+            region = locate(scan, self._detection.run, self.recipe)
+        if region is None:
+            empty = Volume(np.zeros(volume.grid.shape, np.uint8), volume.grid)
+            record = provenance(self._model, self._identification, timer.seconds)
+            return Spine(mask=empty, flags=(_NO_SPINE,), provenance=record)
+        tell(1, _STEPS)
+        with timer("identification"):
+            evidence = identify(scan, region, self._identification.run, self.recipe)
+        tell(2, _STEPS)
+        with timer("decoding"):
+            candidates = find_candidates(evidence)
+            decoded = decode(candidates)
+        tell(3, _STEPS)
+        points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
+        with timer("segmentation"):
+            mask = segment(volume, evidence, points, decoded.labels)
+        tell(4, _STEPS)
+        return Spine(
+            _vertebrae(decoded, points, volume.grid),
+            mask,
+            round(decoded.probability, 4),
+            decoded.alternatives,
+            _scan_flags(decoded),
+            provenance(self._model, self._identification, timer.seconds),
+        )
 
 
-def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe) -> Evidence:
-    """Run the identification stage on the spine's region."""
-    stage = recipe.identification
-    outputs, grid = run_network(scan, region, network, recipe, 2 ** (len(stage.widths) - 1))
-    fine, levels = outputs
-    return Evidence(fine[0], _sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
+def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], grid: Grid) -> tuple[Vertebra, ...]:
+    """The chosen candidates under their labels, those at the border of the scan flagged."""
+    return tuple(
+        Vertebra(label, (point[0], point[1], point[2]), round(chance, 4), _vertebra_flags(point, grid))
+        for label, point, chance in zip(decoded.labels, points, decoded.probabilities, strict=True)
+    )
 
 
-def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:
-    """Peaks of the heat map with the level evidence around them."""
-    heat = evidence.heat
-    spacing = evidence.grid.spacing_mm[0]
-    reach = max(1, round(apart_mm / spacing))
-    smooth = ndimage.gaussian_filter(heat, 0.6)
-    peaks = np.argwhere((heat > least) & (smooth == ndimage.maximum_filter(smooth, 2 * reach + 1)))
-    return [_candidate(evidence, peak, spacing) for peak in peaks]
+def _vertebra_flags(point: npt.NDArray[np.float64], grid: Grid) -> tuple[Flag, ...]:
+    """Whether the scan's border cuts the vertebra."""
+    if grid.contains(point, margin_mm=-9.0):
+        return ()
+    return (Flag("partly_visible", "The border of the scan cuts this vertebra."),)
 
 
-def _candidate(evidence: Evidence, peak: npt.NDArray[np.int_], spacing: float) -> Candidate:
-    """Refine a peak to the centre of its blob, and gather the levels of the voxels nearby."""
-    window = 2
-    start = np.maximum(peak - window, 0)
-    stop = np.minimum(peak + window + 1, evidence.heat.shape)
-    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    weights = np.square(evidence.heat[box])
-    centre = start + np.array(ndimage.center_of_mass(weights))
-    presence = float(evidence.heat[tuple(peak)])
-    return Candidate(evidence.grid.to_world(centre), presence, _levels_at(evidence, centre, spacing))
-
-
-def _levels_at(
-    evidence: Evidence, centre: npt.NDArray[np.float64], spacing: float
-) -> npt.NDArray[np.float64]:
-    """Log-probability of the 28 levels: mean of the logits under a Gaussian of 5 mm."""
-    coarse = (centre - 0.0) / 2  # the half-resolution voxel c covers full voxels 2c and 2c + 1
-    shape = evidence.levels.shape[1:]
-    start = np.clip(np.floor(coarse).astype(int) - 1, 0, np.array(shape) - 1)
-    stop = np.minimum(np.floor(coarse).astype(int) + 3, shape)
-    stop = np.maximum(stop, start + 1)
-    axes = [np.arange(a, b) - c for a, b, c in zip(start, stop, coarse, strict=True)]
-    squares = sum(np.square(a) for a in np.meshgrid(*axes, indexing="ij"))
-    weights = np.exp(-squares * (2 * spacing) ** 2 / (2 * 5.0**2))
-    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    logits = (evidence.levels[(slice(None), *box)] * weights).sum(axis=(1, 2, 3)) / weights.sum()
-    return np.asarray(logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max(), np.float64)
-
-
-def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+def _scan_flags(decoded: DecodedSpine) -> tuple[Flag, ...]:
+    """Remarks about the numbering as a whole."""
+    if not decoded.labels:
+        return (_NO_SPINE,)
+    flags = []
+    if decoded.probability < _SURE:
+        second = decoded.alternatives[0] if decoded.alternatives else None
+        other = f"; the next best is {second.description} ({second.probability:.0%})" if second else ""
+        message = f"The numbering is right with a probability of {decoded.probability:.0%}{other}."
+        flags.append(Flag("numbering_uncertain", message))
+    for label, name in ((28, "T13"), (25, "L6")):
+        if label in decoded.labels:
+            flags.append(Flag("enumeration_anomaly", f"The spine seems to have a {name}."))
+    return tuple(flags)

@@ -54,7 +54,7 @@ def _heat_loss(logits: Tensor, heat: Tensor, known: Tensor) -> Tensor:
     weight = weight * (1 + _HEAT_EMPHASIS * heat)
     entropy = functional.binary_cross_entropy_with_logits(logits, heat, reduction="none")
     focus = (claimed.detach() - heat).abs()
-    return (entropy * focus * weight).sum() / (10 * heat.sum() + 2000)
+    return (entropy * focus * weight).sum() / (2 * heat.sum() + 400)
 
 
 def _offset_loss(offsets: Tensor, batch: Patch) -> Tensor:

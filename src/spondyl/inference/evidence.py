@@ -1,0 +1,129 @@
+"""What the networks of the ``spondyl`` recipe say about a scan, and the candidates in it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from spondyl.decoding.anatomical import Candidate
+from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.volume import Grid, Volume
+
+__all__ = ["Evidence", "Network", "find_candidates", "identify", "locate"]
+
+Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...]]
+"""``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
+
+AIR_HU = -1024.0
+_REGION_MARGIN_MM = 35.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What the networks say about the spine's region, on the working grid.
+
+    Attributes:
+        vertebra: ``(X, Y, Z)`` float32 logits.
+        heat: ``(X, Y, Z)`` float32, 0..1, high at body centres.
+        offsets_mm: ``(3, X, Y, Z)`` float32, way to the centroid along the grid's axes.
+        levels: ``(28, X/2, Y/2, Z/2)`` float32 logits.
+        grid: Of the full-resolution maps.
+    """
+
+    vertebra: npt.NDArray[np.float32]
+    heat: npt.NDArray[np.float32]
+    offsets_mm: npt.NDArray[np.float32]
+    levels: npt.NDArray[np.float32]
+    grid: Grid
+
+
+def run_network(
+    scan: Volume, grid: Grid, network: Network, recipe: SpondylRecipe, stride: int
+) -> tuple[list[npt.NDArray[np.float32]], Grid]:
+    """Resample a scan onto a grid, padded with air to multiples of ``stride``, and run a network.
+
+    Returns:
+        The network's outputs without the batch axis, and the padded grid.
+    """
+    shape = [-(-n // stride) * stride for n in grid.shape]
+    padded = grid.cropped((0, 0, 0), shape)
+    image = scan.resampled(padded, fill=AIR_HU).data
+    channels = np.stack([np.clip((image - low) / (high - low), 0, 1) for low, high in recipe.hu_windows])
+    return [output[0] for output in network(channels[None].astype(np.float32))], padded
+
+
+def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None:
+    """The spine's region on the identification grid, or ``None`` where no spine is seen.
+
+    Args:
+        scan: RAS, HU.
+        network: Of the detection stage.
+        recipe: The recipe.
+    """
+    stage = recipe.detection
+    coarse = scan.grid.resampled(stage.spacing_mm)
+    (fine,), grid = run_network(scan, coarse, network, recipe, 2 ** (len(stage.widths) - 1))
+    heat = _sigmoid(fine[1])
+    peaks = np.argwhere((heat > 0.25) & (heat == ndimage.maximum_filter(heat, 3)))
+    if not len(peaks):
+        return None
+    target = scan.grid.resampled(recipe.identification.spacing_mm)
+    corners = target.to_voxel(grid.to_world(peaks))
+    margin = _REGION_MARGIN_MM / recipe.identification.spacing_mm
+    start = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
+    stop = np.minimum(np.ceil(corners.max(axis=0) + margin) + 1, target.shape).astype(int)
+    return target.cropped(start.tolist(), stop.tolist())
+
+
+def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe) -> Evidence:
+    """Run the identification stage on the spine's region."""
+    stage = recipe.identification
+    outputs, grid = run_network(scan, region, network, recipe, 2 ** (len(stage.widths) - 1))
+    fine, levels = outputs
+    return Evidence(fine[0], _sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
+
+
+def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:
+    """Peaks of the heat map with the level evidence around them."""
+    heat = evidence.heat
+    spacing = evidence.grid.spacing_mm[0]
+    reach = max(1, round(apart_mm / spacing))
+    smooth = ndimage.gaussian_filter(heat, 0.6)
+    peaks = np.argwhere((heat > least) & (smooth == ndimage.maximum_filter(smooth, 2 * reach + 1)))
+    return [_candidate(evidence, peak, spacing) for peak in peaks]
+
+
+def _candidate(evidence: Evidence, peak: npt.NDArray[np.int_], spacing: float) -> Candidate:
+    """Refine a peak to the centre of its blob, and gather the levels of the voxels nearby."""
+    window = 2
+    start = np.maximum(peak - window, 0)
+    stop = np.minimum(peak + window + 1, evidence.heat.shape)
+    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    weights = np.square(evidence.heat[box])
+    centre = start + np.array(ndimage.center_of_mass(weights))
+    presence = float(evidence.heat[tuple(peak)])
+    return Candidate(evidence.grid.to_world(centre), presence, _levels_at(evidence, centre, spacing))
+
+
+def _levels_at(
+    evidence: Evidence, centre: npt.NDArray[np.float64], spacing: float
+) -> npt.NDArray[np.float64]:
+    """Log-probability of the 28 levels: mean of the logits under a Gaussian of 5 mm."""
+    coarse = centre / 2  # a stride of two centres the half-resolution voxel c on voxel 2c
+    shape = evidence.levels.shape[1:]
+    start = np.clip(np.floor(coarse).astype(int) - 1, 0, np.array(shape) - 1)
+    stop = np.minimum(np.floor(coarse).astype(int) + 3, shape)
+    stop = np.maximum(stop, start + 1)
+    axes = [np.arange(a, b) - c for a, b, c in zip(start, stop, coarse, strict=True)]
+    squares = sum(np.square(a) for a in np.meshgrid(*axes, indexing="ij"))
+    weights = np.exp(-squares * (2 * spacing) ** 2 / (2 * 5.0**2))
+    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+    logits = (evidence.levels[(slice(None), *box)] * weights).sum(axis=(1, 2, 3)) / weights.sum()
+    return np.asarray(logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max(), np.float64)
+
+
+def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
