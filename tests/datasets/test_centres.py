@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from spondyl.datasets import find_cases
 from spondyl.datasets.centres import body_centres
 from spondyl.io import read_centroids, read_mask
+from spondyl.phantom import PhantomOptions, make_phantom
 from spondyl.volume import Grid, Volume
 
 CODES = ["RAS", "LPS", "PIR", "SAL", "IRP", "ASR"]
@@ -88,6 +89,17 @@ def test_atlas_between_arch_and_dens(with_axis):
 
 def test_empty_mask():
     assert body_centres(Volume(np.zeros((4, 4, 4), np.uint8), Grid.from_spacing((4, 4, 4), (1, 1, 1)))) == {}
+
+
+def test_cervical_phantom():
+    """Shapes made by other code, with centres known exactly; the dens pulls C2 up."""
+    options = PhantomOptions(levels=("C1", "T1"), field_of_view_mm=(120, 150, 100))
+    spine = make_phantom(0, options).spine
+    centres = body_centres(spine.mask)
+    assert {1, 2, 7} <= set(centres)
+    for label, point in centres.items():
+        allowed = {1: 2.5, 2: 4.0}.get(label, 1.0)
+        assert np.linalg.norm(np.subtract(point, spine[label].centroid_mm)) < allowed
 
 
 @pytest.mark.data

@@ -40,7 +40,11 @@ def download(
 
     console, source = Console(), SOURCES[dataset]
     size = f", {source.size}" if source.size and not part else ""
-    console.print(f"{source.title}{size}\nlicence: {source.licence}\npage: {source.page}", highlight=False)
+    console.print(
+        f"{source.title}{size}\nlicence: {source.licence}\npage: {source.page}",
+        highlight=False,
+        soft_wrap=True,
+    )
     with _bars(console) as progress:
         made = fetch_dataset(source, folder, parts=part, archives=from_, keep=keep, progress=progress)
     for path in made:

@@ -11,13 +11,14 @@ Measured on 17 vertebrae (T9-L5) of three VerSe scans against centroids placed b
 """
 
 import logging
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from spondyl.anatomy import NAMES
+from spondyl.anatomy import NAMES, ORDER, RANK
 from spondyl.volume import Volume
 
 __all__ = ["body_centres"]
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 Point = tuple[float, float, float]
 
 _CORE: Final = 0.65  # share of the greatest depth; 0.5 to 0.75 differ by 0.7 mm at most
+_VISIBLE: Final = 0.65  # share of the neighbour's thickness; reached when about 55 % of a body are inside
 _MIDLINE_MM: Final = 4.0  # half the width of the strip in which C1's arch and the dens are measured
 _ARCH_MM: Final = 5.0  # depth of that part of C1 which counts as its anterior arch
 _ARCH_TO_CENTRE_MM: Final = 9.5  # half of arch 6 + joint 2 + dens 11 mm, where C2 is not in the mask
@@ -36,8 +38,8 @@ _DENS_REACH_MM: Final = 26.0  # the dens ends before this distance behind the fr
 def body_centres(mask: Volume) -> dict[int, Point]:
     """Centre of each vertebral body, from a mask of whole vertebrae.
 
-    Vertebrae cut by the edge of the image so far that the centre of the body is not inside are
-    left out, as annotators do.
+    Vertebrae that the upper or lower edge of the image cuts to about half a body or less are left
+    out, as annotators do.
 
     Args:
         mask: VerSe numbers, 0 = background, in any orientation.
@@ -48,38 +50,60 @@ def body_centres(mask: Volume) -> dict[int, Point]:
     """
     mask = mask.reoriented("RAS")
     boxes = ndimage.find_objects(mask.data.astype(np.uint8, copy=False), max_label=max(NAMES))
-    centres: dict[int, Point] = {}
-    for label, box in enumerate(boxes, start=1):
-        if box is None or label not in NAMES:
-            continue
-        centre = _atlas_centre(mask) if label == 1 else _core_centre(mask, label, box)
-        if centre is None:
-            logger.info("%s is cut by the edge of the image before the middle of its body", NAMES[label])
-            continue
-        centres[label] = centre
+    cores = {
+        label: _core(mask, label, boxes[label - 1]) for label in ORDER if label != 1 and boxes[label - 1]
+    }
+    centres = {label: core.centre for label, core in cores.items() if _body_is_visible(label, cores)}
+    if boxes[0] and (centre := _atlas_centre(mask)):
+        centres[1] = centre
     return centres
 
 
-def _core_centre(mask: Volume, label: int, box: tuple[slice, ...]) -> Point | None:
-    """Depth-weighted centre of the thickest part, or ``None`` if that lies on the image's edge."""
-    wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
-    own = mask.data[wide] == label
-    start = np.array([s.start for s in wide])
-    # The edge of the image is no surface: a body cut there gets deeper towards the edge.
+@dataclass(frozen=True)
+class _Core:
+    """The thickest part of a vertebra.
+
+    Attributes:
+        centre: RAS+ mm.
+        depth_mm: Greatest distance from the surface; the edge of the image counts as surface.
+        cut: Whether the vertebra touches the upper or lower edge of the image.
+    """
+
+    centre: Point
+    depth_mm: float
+    cut: bool
+
+
+def _core(mask: Volume, label: int, box: tuple[slice, ...]) -> _Core:
+    """The thickest part of the vertebra's front half."""
+    own = np.pad(mask.data[box] == label, 1)
+    start = np.array([s.start for s in box]) - 1
     depth = np.asarray(ndimage.distance_transform_edt(own, sampling=mask.grid.spacing_mm))
-    front = np.argwhere(own)
-    behind = _world(mask, front + start)[:, 1] < _world(mask, front + start)[:, 1].mean()
-    depth[tuple(front[behind].T)] = 0
-    if _on_edge(np.argwhere(depth == depth.max()) + start, mask.data.shape):
-        return None
+    voxels = np.argwhere(own)
+    forward = mask.grid.to_world(voxels + start)[:, 1]
+    depth[tuple(voxels[forward < forward.mean()].T)] = 0
     core = _largest_component(depth >= _CORE * depth.max())
-    voxels = np.argwhere(core)
-    return _point(np.average(_world(mask, voxels + start), axis=0, weights=depth[core]))
+    points = mask.grid.to_world(np.argwhere(core) + start)
+    x, y, z = (float(value) for value in np.average(points, axis=0, weights=depth[core]))
+    cut = box[2].start == 0 or box[2].stop == mask.data.shape[2]
+    return _Core((x, y, z), float(depth.max()), cut)
+
+
+def _body_is_visible(label: int, cores: dict[int, _Core]) -> bool:
+    """Whether enough of the body is inside the image, by the thickness of the nearest whole one."""
+    whole = [other for other in cores if not cores[other].cut]
+    if not cores[label].cut or not whole:
+        return True
+    nearest = min(whole, key=lambda other: abs(RANK[other] - RANK[label]))
+    visible = cores[label].depth_mm >= _VISIBLE * cores[nearest].depth_mm
+    if not visible:
+        logger.info("%s is cut by the edge of the image; no centre taken", NAMES[label])
+    return visible
 
 
 def _atlas_centre(mask: Volume) -> Point | None:
     """Between the front of C1's anterior arch and the back of the dens, at the arch's height."""
-    atlas = _world(mask, np.argwhere(mask.data == 1))
+    atlas = mask.grid.to_world(np.argwhere(mask.data == 1))
     middle = atlas[:, 0].mean()
     ring = atlas[np.abs(atlas[:, 0] - middle) <= _MIDLINE_MM]
     if not len(ring):
@@ -88,7 +112,7 @@ def _atlas_centre(mask: Volume) -> Point | None:
     if front <= atlas[:, 1].mean():  # the anterior arch is outside the image
         return None
     height = ring[ring[:, 1] > front - _ARCH_MM, 2].mean()
-    axis = _world(mask, np.argwhere(mask.data == 2))
+    axis = mask.grid.to_world(np.argwhere(mask.data == 2))
     dens = axis[
         (np.abs(axis[:, 0] - middle) <= _MIDLINE_MM)
         & (np.abs(axis[:, 2] - height) <= mask.grid.spacing_mm[2] / 2 + 1)
@@ -103,17 +127,3 @@ def _largest_component(region: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     if number < 2:
         return region
     return np.asarray(labelled == 1 + int(np.argmax(np.bincount(labelled.ravel())[1:])))
-
-
-def _on_edge(voxels: npt.NDArray[np.intp], shape: tuple[int, ...]) -> bool:
-    """Whether all of the voxels lie in the first or last slice along the body axis."""
-    return bool(((voxels[:, 2] == 0) | (voxels[:, 2] == shape[2] - 1)).all())
-
-
-def _world(mask: Volume, voxels: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    return mask.grid.to_world(voxels)
-
-
-def _point(values: npt.NDArray[np.float64]) -> Point:
-    x, y, z = (float(value) for value in values)
-    return x, y, z
