@@ -50,6 +50,8 @@ class DecodingSettings:
             neighbouring candidates comes from the same picture and is far from independent.
         step_slack: Factor on the standard deviation of the steps (fractures, scoliosis, noise).
         furthest_mm: Longest step between chosen neighbours.
+        clutter_mm: Length along the spine over which something that is no vertebra may turn up
+            anywhere; what a step is weighed against.
     """
 
     missed: float = 0.02
@@ -57,6 +59,7 @@ class DecodingSettings:
     evidence: float = 0.5
     step_slack: float = 1.6
     furthest_mm: float = 130.0
+    clutter_mm: float = 100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +131,9 @@ def decode(
 
 
 def _evidence(candidate: Candidate, settings: DecodingSettings) -> FloatArray:
-    """``(28,)`` weighted level evidence by rank; floored, since no network is that sure."""
+    """``(28,)`` weighted log-ratio of each rank to knowing nothing; floored, no network is that sure."""
     by_rank = candidate.level_log_probability[np.array(ORDER) - 1]
-    return np.asarray(settings.evidence * np.maximum(by_rank, np.log(1e-4)))
+    return np.asarray(settings.evidence * (np.maximum(by_rank, np.log(1e-4)) + np.log(28)))
 
 
 @cache
@@ -181,7 +184,8 @@ def _move_scores(distance_mm: float, size: float, settings: DecodingSettings) ->
     for move in _moves(settings):
         z = (distance_mm - size * move.length_mm) / move.std_mm
         # Heavy tails: a collapsed or kyphotic segment must not break the chain.
-        scores[move.start, move.stop] = move.price - 2.5 * np.log1p(z**2 / 5) - np.log(move.std_mm)
+        density = -2.5 * np.log1p(z**2 / 5) - np.log(2.5 * move.std_mm)
+        scores[move.start, move.stop] = move.price + density + np.log(settings.clutter_mm)
     return scores
 
 
