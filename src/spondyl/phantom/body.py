@@ -8,7 +8,16 @@ from spondyl.phantom.canvas import Tissue
 from spondyl.phantom.coarse import Coarse
 from spondyl.phantom.shapes import Array, smooth_max, smooth_min
 
-__all__ = ["BodyStyle", "paint_body"]
+__all__ = [
+    "CAGE_BACK",
+    "CAGE_FRONT",
+    "CAGE_SQUARE",
+    "CAGE_WIDTH",
+    "BodyStyle",
+    "cage_outline",
+    "outline",
+    "paint_body",
+]
 
 # Level position (1 C1 ... 8 T1 ... 20 L1 ... 25 S1) to mm, for a patient of average size.
 _FRONT = {
@@ -44,9 +53,11 @@ _HALF_WIDTH = {
     25: 172,
     28: 185,
 }
-_CAGE_WIDTH = {7.4: 12, 8: 42, 9: 66, 11: 96, 14: 118, 17: 126, 19: 126, 22: 110}
-_CAGE_FRONT = {7.4: 8, 8: 22, 9: 44, 11: 72, 14: 104, 17: 122, 22: 110}
-_CAGE_BACK = {7.4: 6, 8: 14, 9: 24, 11: 38, 14: 44, 17: 42, 19: 36, 22: 20}
+CAGE_WIDTH = {7.4: 12, 8: 42, 9: 66, 11: 96, 14: 118, 17: 126, 19: 126, 22: 110}
+CAGE_FRONT = {7.4: 8, 8: 22, 9: 44, 11: 72, 14: 104, 17: 122, 22: 110}
+CAGE_BACK = {7.4: 6, 8: 14, 9: 24, 11: 38, 14: 44, 17: 42, 19: 36, 22: 20}
+
+CAGE_SQUARE = 2.2  # exponent of the outline
 
 
 @dataclass(frozen=True)
@@ -66,27 +77,27 @@ class BodyStyle:
     kidney_hu: float
 
 
-def _outline(c: Coarse, front: Array, back: Array, half_width: Array, squareness: float = 2.4) -> Array:
-    """Distance to a superelliptic cylinder around the spine."""
-    from scipy import ndimage
-
-    spine_y = (c.y - c.dy)[0, 0]
-    smooth = ndimage.gaussian_filter1d(np.broadcast_to(spine_y, c.z.shape[2:]), 12, mode="nearest")[
-        None, None, :
-    ]
-    spine_x = ndimage.gaussian_filter1d((c.x - c.dx)[0, 0], 25, mode="nearest")[None, None, :]
+def outline(c: Coarse, front: Array, back: Array, half_width: Array, squareness: float = 2.4) -> Array:
+    """Distance to a superelliptic cylinder around the trunk's axis."""
+    spine_x, spine_y = c.midline(c.z)
     half = (front + back) / 2
     p = np.abs(c.x - spine_x) / half_width
-    q = (c.y - smooth - (front - back) / 2) / half
+    q = (c.y - spine_y - (front - back) / 2) / half
     norm = (p**squareness + np.abs(q) ** squareness) ** np.float32(1 / squareness) + np.float32(1e-4)
     radius = np.sqrt((p * half_width) ** 2 + (q * half) ** 2)
     return np.asarray(radius - radius / norm, np.float32)
 
 
+def cage_outline(c: Coarse, scale: float) -> Array:
+    """Distance to the inside of the ribs."""
+    cage = outline(c, *(c.profile(t) * scale for t in (CAGE_FRONT, CAGE_BACK, CAGE_WIDTH)), CAGE_SQUARE)
+    return np.maximum(cage, c.z - c.height_of(7.4)).astype(np.float32)
+
+
 def _skin(c: Coarse, s: BodyStyle) -> Array:
     """Distance to the skin: trunk and neck, and the head."""
     k = s.scale * (0.75 + 0.25 * s.girth)
-    trunk = _outline(c, c.profile(_FRONT) * k, c.profile(_BACK) * k, c.profile(_HALF_WIDTH) * k)
+    trunk = outline(c, c.profile(_FRONT) * k, c.profile(_BACK) * k, c.profile(_HALF_WIDTH) * k)
     top = c.height_of(0.2)
     trunk = np.maximum(trunk, (c.z - top).astype(np.float32))
     head = c.blob(-3.4, (0, 22), (80 * s.scale, 99 * s.scale, 84 * s.scale))
@@ -255,9 +266,7 @@ def paint_body(c: Coarse, s: BodyStyle, rng: np.random.Generator) -> None:
     """Paint all soft tissue, from the skin inwards."""
     skin = _skin(c, s)
     inner = _muscle_and_fat(c, s, skin, rng)
-    k = s.scale
-    cage = _outline(c, *(c.profile(t) * k for t in (_CAGE_FRONT, _CAGE_BACK, _CAGE_WIDTH)), 2.2)
-    cage = np.maximum(cage, c.z - c.height_of(7.4)).astype(np.float32)
+    cage = cage_outline(c, s.scale)
     above = _domes(c, s, rng)
     chest = np.maximum(cage, -above)
     chest = smooth_max(smooth_max(chest, -_spine_bed(c, s), 6), -_body_column(c, s, 2.0), 5)

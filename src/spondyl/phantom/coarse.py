@@ -2,13 +2,15 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
+from scipy.interpolate import PchipInterpolator
 
 from spondyl.phantom.canvas import Box, Canvas, Tissue
 from spondyl.phantom.plan import SpinePlan
-from spondyl.phantom.shapes import Array, noise_field
+from spondyl.phantom.shapes import Array, ellipsoid, noise_field
 from spondyl.phantom.sizes import position_of
 
-__all__ = ["Coarse", "interpolation_matrix"]
+__all__ = ["Coarse", "interpolation_matrix", "table_at"]
 
 _STEP_MM = 3.0
 _ABOVE_MM, _BELOW_MM = 18.0, 28.0  # one unit of level position above C1 and below S2
@@ -23,6 +25,13 @@ def interpolation_matrix(line: Array, start: float, step: float, n: int) -> Arra
     matrix[rows, low] = 1 - (place - low)
     matrix[rows, low + 1] += place - low
     return matrix
+
+
+def table_at(table: dict[float, float], places: npt.ArrayLike) -> Array:
+    """A measure given at some level positions, smoothly at others; constant beyond the ends."""
+    knots = np.array(list(table))
+    curve = PchipInterpolator(knots, np.array(list(table.values())))
+    return np.asarray(curve(np.clip(places, knots[0], knots[-1])), np.float32)
 
 
 class Coarse:
@@ -52,6 +61,9 @@ class Coarse:
         level, xs, ys = self.at_height(z)
         self.level = level[None, None, :]
         self.dx, self.dy = self.x - xs[None, None, :], self.y - ys[None, None, :]
+        heights = np.arange(self._heights[0] - 150, self._heights[-1] + 150, _STEP_MM)
+        _, xs, ys = self.at_height(heights)
+        self._smooth = (heights, ndimage.gaussian_filter1d(xs, 25), ndimage.gaussian_filter1d(ys, 12))
 
     def _follow(self, plan: SpinePlan) -> None:
         """Tables from height to level position and spine."""
@@ -79,11 +91,12 @@ class Coarse:
 
     def profile(self, table: dict[float, float]) -> Array:
         """A measure given at some level positions, at every height ``(1, 1, nz)``, smoothly."""
-        from scipy.interpolate import PchipInterpolator
+        return table_at(table, self.level)
 
-        knots = np.array(list(table))
-        curve = PchipInterpolator(knots, np.array(list(table.values())))
-        return np.asarray(curve(np.clip(self.level, knots[0], knots[-1])), np.float32)
+    def midline(self, z: npt.ArrayLike) -> tuple[Array, Array]:
+        """The spine's x and y at world heights, smoothed over 5-10 cm: the trunk's own axis."""
+        heights, xs, ys = self._smooth
+        return np.interp(z, heights, xs).astype(np.float32), np.interp(z, heights, ys).astype(np.float32)
 
     def noise(self, rng: np.random.Generator, scale_mm: float, stretch_z: float = 1.0) -> Array:
         """Smooth noise of standard deviation 1 on the coarse lattice."""
@@ -131,6 +144,12 @@ class Coarse:
             value = self.fine(hu, box) if isinstance(hu, np.ndarray) else hu
             self.canvas.paint(box, self.fine(distance, box), value, tissue)
 
+    def bone(self, distance: Array, shell_mm: float, spongy_hu: float) -> None:
+        """Merge a coarse signed distance with the canvas' bones."""
+        box = self.box_of(distance, 6.0)
+        if box is not None:
+            self.canvas.add_bone(box, self.fine(distance, box), shell_mm, spongy_hu)
+
     def column(
         self,
         ahead: dict[float, float],
@@ -150,14 +169,12 @@ class Coarse:
         q = self.dy - self.profile(ahead)
         size = self.profile(radius)
         tube = np.sqrt(p * p + q * q) - size
-        first, last = list(radius)[0], list(radius)[-1]
+        first, *_, last = radius
         ends = np.maximum(self.z - self.height_of(first), self.height_of(last) - self.z)
         return np.maximum(tube, ends).astype(np.float32)
 
     def blob(self, place: float, centre: tuple[float, float], radii: tuple[float, float, float]) -> Array:
         """An ellipsoid at a level position; centre right of and in front of the spine there."""
-        from spondyl.phantom.shapes import ellipsoid
-
         z = self.height_of(place)
         _, xs, ys = self.at_height(np.array([z]))
         middle = (float(xs[0]) + centre[0], float(ys[0]) + centre[1], z)

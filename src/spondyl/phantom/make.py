@@ -16,6 +16,7 @@ from spondyl.phantom.plan import SpinePlan, plan_spine
 from spondyl.phantom.render import render_bones
 from spondyl.phantom.scanner import add_noise, average_slices, blur
 from spondyl.phantom.shapes import noise_field
+from spondyl.phantom.skeleton import paint_pelvis, paint_ribs, paint_shoulders, paint_skull
 from spondyl.phantom.spine_soft import paint_canal, paint_discs
 from spondyl.phantom.vertebra import BoneStyle, paint_vertebra
 from spondyl.spine import Spine
@@ -100,7 +101,9 @@ def _bone_style(plan: SpinePlan, rng: np.random.Generator) -> BoneStyle:
     return BoneStyle(spongy, float(rng.normal(1180, 70)), shell, spurs)
 
 
-def _paint_skeleton(canvas: Canvas, plan: SpinePlan, style: BoneStyle, rng: np.random.Generator) -> None:
+def _paint_skeleton(
+    canvas: Canvas, coarse: Coarse, plan: SpinePlan, style: BoneStyle, rng: np.random.Generator
+) -> None:
     """All bones."""
     levels = plan.levels
     paint_atlas(canvas, levels[0], style, rng)
@@ -108,6 +111,10 @@ def _paint_skeleton(canvas: Canvas, plan: SpinePlan, style: BoneStyle, rng: np.r
     for level in levels[2:-2]:
         paint_vertebra(canvas, level, style, rng)
     paint_sacrum(canvas, plan, style)
+    paint_ribs(canvas, coarse, plan, style, rng)
+    paint_shoulders(canvas, coarse, plan, style)
+    paint_skull(canvas, coarse, plan, style, rng)
+    paint_pelvis(coarse, plan, style)
 
 
 def _truth(options: PhantomOptions, plan: SpinePlan, visible: set[int]) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def make_phantom(seed: int, options: PhantomOptions = ORDINARY) -> Phantom:
     paint_body(coarse, body, rng)
     paint_discs(canvas, plan, rng)
     paint_canal(canvas, plan)
-    _paint_skeleton(canvas, plan, bone, rng)
+    _paint_skeleton(canvas, coarse, plan, bone, rng)
     grain = noise_field(rng, canvas.grid.shape, 0.65)
     render_bones(canvas, bone, grain)
     return _scan(canvas, every, options, plan, coarse, grain, rng)
