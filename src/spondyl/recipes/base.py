@@ -68,7 +68,8 @@ class TrainingSpec(Spec):
         decay: Learning rate at step ``n`` is ``learning_rate / (1 + decay * n)``.
         epsilon: Of Adam (Keras 1e-7, torch 1e-8).
         clip_norm: Largest norm of the gradient, or ``None`` for no limit.
-        precision: ``bf16`` computes the forward pass in bfloat16 by autocast.
+        precision: ``bf16`` computes the forward pass in bfloat16 by autocast. On a CPU, torch 2.13
+            gets gradients of 3-D convolutions wrong where a map is only 2 voxels wide.
         channels_last: Memory layout of images and weights; faster on most devices.
         keep: Which epoch becomes the model: the ``last``, as the reference does, or the ``best``
             by validation loss.

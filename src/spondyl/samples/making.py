@@ -88,7 +88,7 @@ def make_samples(
     for outcome in _map(job, cases, min(workers, len(cases))):
         outcomes.append(outcome)
         if outcome.remark:
-            _log.warning("%s: %s", outcome.name, outcome.remark)
+            _log.info("%s: %s", outcome.name, outcome.remark)
         if progress is not None:
             progress(len(outcomes), len(cases))
     if not any(outcome.made for outcome in outcomes):

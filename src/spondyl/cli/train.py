@@ -1,0 +1,173 @@
+"""``spondyl train``: both networks of the reference, from samples."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spondyl.models import Model
+    from spondyl.training.loop import Step
+
+__all__ = ["train"]
+
+train = App(name="train", help="Train the networks of the reference system.")
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TrainOptions:
+    """Options of both training commands.
+
+    Attributes:
+        recipe: YAML file with what differs from the reference.
+        width: Channels of the first level (reference: detection 16, identification 32).
+        epochs: Passes over the samples (reference: detection 50, identification 35).
+        batch_size: Samples per step (reference: detection 16, identification 32).
+        seed: Of weights and shuffling (reference: 1).
+        precision: Arithmetic of the forward pass.
+        keep: Which epoch becomes the model.
+        device: auto, cpu, cuda, cuda:1 ...
+        workers: Processes that read samples; 0 reads in the training process.
+        resume: Go on from the last checkpoint.
+        checkpoints: Folder for a checkpoint per epoch.
+        keep_checkpoints: How many epochs stay on disk; all by default.
+        logs: Folder for TensorBoard curves, log.jsonl and description.json.
+        val_split: Share of the training scans held out for validation; VAL is then looked at
+            only once, at the end.
+    """
+
+    recipe: str = "spinefinder"
+    width: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    seed: int | None = None
+    precision: Literal["f32", "bf16"] | None = None
+    keep: Literal["last", "best"] | None = None
+    device: str = "auto"
+    workers: int = 0
+    resume: Annotated[bool, Parameter(negative=())] = False
+    checkpoints: Path = Path("checkpoints")
+    keep_checkpoints: int | None = None
+    logs: Path = Path("logs")
+    val_split: float = 0.0
+
+
+@train.command
+def detection(train: Path, val: Path, model: Path, /, *, options: TrainOptions | None = None) -> None:
+    """Train the network that finds vertebrae.
+
+    Args:
+        train: Folder of detection samples to learn from.
+        val: Folder of detection samples to validate on.
+        model: The model folder to write, by any name.
+        options: How to train.
+    """
+    _train("detection", train, val, model, options or TrainOptions())
+
+
+@train.command
+def identification(train: Path, val: Path, model: Path, /, *, options: TrainOptions | None = None) -> None:
+    """Train the network that names vertebrae.
+
+    Args:
+        train: Folder of identification samples to learn from.
+        val: Folder of identification samples to validate on.
+        model: The model folder to write, by any name.
+        options: How to train.
+    """
+    _train("identification", train, val, model, options or TrainOptions())
+
+
+def _train(
+    stage: Literal["detection", "identification"],
+    training: Path,
+    val: Path,
+    model: Path,
+    options: TrainOptions,
+) -> None:
+    from rich.console import Console
+
+    from spondyl.cli._recipes import spinefinder_recipe
+
+    _import_torch()
+    from spondyl.training.options import RunOptions
+    from spondyl.training.spinefinder import train_spinefinder
+
+    chosen = ("epochs", "batch_size", "precision", "keep")
+    changes: dict[str, Any] = {name: getattr(options, name) for name in chosen}
+    recipe = spinefinder_recipe(
+        options.recipe,
+        {"seed": options.seed, stage: {"network": {"width": options.width}, "training": changes}},
+    )
+    names = ("device", "workers", "resume", "checkpoints", "keep_checkpoints", "logs", "val_split")
+    run = RunOptions(**{name: getattr(options, name) for name in names})
+    console = Console()
+    with _bars(console) as show:
+        written = train_spinefinder(stage, training, val, model, recipe, run, show)
+    _report(console, written)
+
+
+def _import_torch() -> None:
+    """Import torch, and keep what it mutters about itself during the export off the screen.
+
+    Raises:
+        MissingDependencyError: torch is not installed.
+    """
+    from spondyl.errors import MissingDependencyError
+
+    try:
+        import torch  # noqa: F401
+    except ImportError as error:
+        raise MissingDependencyError("training needs torch: pip install 'spondyl[train]'") from error
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", ".isinstance.treespec, LeafSpec", FutureWarning)
+
+
+@contextmanager
+def _bars(console: Any) -> "Iterator[Callable[[Step], None]]":
+    """A bar over all steps, with epoch and loss; what the training logs appears above it."""
+    from rich.highlighter import NullHighlighter
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        bar = bars.add_task("starting", total=None)
+
+        def show(step: "Step") -> None:
+            bars.update(
+                bar,
+                description=f"epoch {step.epoch} of {step.epochs}, loss {step.loss:.4f}",
+                completed=(step.epoch - 1) * step.batches + step.batch,
+                total=step.epochs * step.batches,
+            )
+
+        logger = logging.getLogger("spondyl.training")
+        handler = RichHandler(
+            console=console, show_path=False, show_level=False, highlighter=NullHighlighter()
+        )
+        level, logger.propagate = logger.level, False
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        try:
+            yield show
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = True
+
+
+def _report(console: Any, model: "Model") -> None:
+    """The scores of each data set, and where the model is."""
+    for name, scores in model.info.scores.items():
+        text = ", ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in scores.items())
+        console.print(f"{name}: {text}", highlight=False, soft_wrap=True)
+    console.print(f"model: {model.folder}", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,133 @@
+"""Checkpoints: the weights of every epoch, and one file from which a training can go on.
+
+``checkpoints/detection_model/detection_model.07.pt`` holds the weights after epoch 7;
+``resume.pt`` beside it the optimizer as well. Both hold tensors and plain values only.
+"""
+
+import logging
+import pickle
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from spondyl.errors import ModelError
+from spondyl.io.atomic import atomic_path
+
+__all__ = ["CheckpointFolder", "Progress"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Progress:
+    """How far a training is.
+
+    Attributes:
+        epoch: Epochs done.
+        step: Steps done.
+        best_epoch: Epoch of the lowest validation loss; 0 before the first.
+        best_loss: That loss.
+        seconds: Time spent, over all runs.
+        log_folder: Where the log is.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    seconds: float = 0.0
+    log_folder: str = ""
+
+
+class CheckpointFolder:
+    """The checkpoints of one training.
+
+    Args:
+        folder: E.g. ``checkpoints/detection_model``; its name is also that of the files.
+        settings: Whatever must not change between two runs of one training.
+        keep: How many epochs' weights stay on disk; ``None`` for all. The best always stays.
+    """
+
+    def __init__(self, folder: Path, settings: str, keep: int | None = None) -> None:
+        self.folder, self.settings, self.keep = folder, settings, keep
+
+    def path(self, epoch: int) -> Path:
+        """File with the weights after an epoch."""
+        return self.folder / f"{self.folder.name}.{epoch:02d}.pt"
+
+    @property
+    def resume_path(self) -> Path:
+        """File from which the training goes on."""
+        return self.folder / "resume.pt"
+
+    def save(self, progress: Progress, network: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write the weights of this epoch, then the state to go on from.
+
+        Raises:
+            OutputError: the disk is full or the folder cannot be written.
+        """
+        _write({"network": network.state_dict()}, self.path(progress.epoch))
+        state = {
+            "settings": self.settings,
+            "progress": asdict(progress),
+            "network": network.state_dict(),
+            "optimizer": optimizer.state_dict(),
+        }
+        _write(state, self.resume_path)
+        if self.keep is not None:
+            for epoch in range(1, progress.epoch - self.keep + 1):
+                if epoch != progress.best_epoch:
+                    self.path(epoch).unlink(missing_ok=True)
+
+    def resume(
+        self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+    ) -> Progress:
+        """Load the state of an interrupted training into network and optimizer.
+
+        Returns:
+            How far it was; a fresh :class:`Progress` if there is nothing to go on from.
+
+        Raises:
+            ModelError: the checkpoint is damaged, or of a training with other settings.
+        """
+        if not self.resume_path.exists():
+            _log.info("%s: no checkpoint to resume from, starting anew", self.folder)
+            return Progress()
+        state = _read(self.resume_path, device)
+        if state.get("settings") != self.settings:
+            raise ModelError(
+                f"{self.resume_path}: belongs to a training with another recipe or other samples; "
+                "train without --resume, or with another --checkpoints folder"
+            )
+        network.load_state_dict(state["network"])
+        optimizer.load_state_dict(state["optimizer"])
+        return Progress(**state["progress"])
+
+    def load_epoch(self, epoch: int, network: torch.nn.Module, device: torch.device) -> None:
+        """Load the weights of one epoch.
+
+        Raises:
+            ModelError: they are missing or damaged.
+        """
+        network.load_state_dict(_read(self.path(epoch), device)["network"])
+
+
+def _write(state: Mapping[str, Any], path: Path) -> None:
+    with atomic_path(path) as temporary:
+        try:
+            torch.save(dict(state), temporary)
+        except RuntimeError as error:  # how torch reports a full disk
+            raise OSError(str(error)) from error
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from error
+    if not isinstance(state, dict):
+        raise ModelError(f"{path}: not a checkpoint")
+    return state

@@ -1,0 +1,51 @@
+"""How a training runs on this machine, as opposed to what it learns (the recipe)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from spondyl.errors import InputError
+
+__all__ = ["RunOptions", "device_of"]
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and with what a training runs.
+
+    Attributes:
+        device: ``auto`` (CUDA if there is one, else the CPU) or a torch device such as ``cuda:1``.
+        workers: Processes that read samples; 0 reads in the training process.
+        resume: Go on from the last checkpoint, if there is one.
+        checkpoints: Folder; each stage makes ``<stage>_model`` in it.
+        keep_checkpoints: How many epochs' weights stay on disk; ``None`` for all.
+        logs: Folder; each training makes ``<stage>-<date>`` in it.
+        val_split: Share of the training scans held out for validation; 0 validates on the
+            validation samples.
+    """
+
+    device: str = "auto"
+    workers: int = 0
+    resume: bool = False
+    checkpoints: Path = Path("checkpoints")
+    keep_checkpoints: int | None = None
+    logs: Path = Path("logs")
+    val_split: float = 0.0
+
+
+def device_of(name: str) -> torch.device:
+    """The torch device a name stands for.
+
+    Raises:
+        InputError: torch does not know it, or it is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} cannot be used here: {reason}") from error
+    return device
