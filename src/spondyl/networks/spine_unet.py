@@ -8,12 +8,14 @@ the half-resolution head answers *which level*. Levels need context rather than 
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spondyl.errors import ModelError
+from spondyl.recipes.spondyl import StageSettings
 
 __all__ = ["SpineUNet"]
 
@@ -61,6 +63,17 @@ class SpineUNet(nn.Module):
         # Vertebrae are few and their centres fewer: start from "no" instead of unlearning "maybe".
         with torch.no_grad():
             self.fine.bias[:2] = torch.tensor([-2.0, -5.0])  # type: ignore[index]
+
+    @staticmethod
+    def describe(settings: StageSettings, inputs: int) -> dict[str, Any]:
+        """Name and arguments of a stage's network, as ``model.json`` keeps them."""
+        return {
+            "name": "SpineUNet",
+            "widths": list(settings.widths),
+            "inputs": inputs,
+            "fine": 5 if settings.offsets else 2,
+            "levels": 28 if settings.levels else 0,
+        }
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Logits for ``(N, inputs, X, Y, Z)``, X, Y and Z multiples of :attr:`stride`.

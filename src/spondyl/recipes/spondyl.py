@@ -51,8 +51,11 @@ class TrainingSettings(_Settings):
     weight_decay: float = 1e-3
     warmup: int = 200
     ema: float = 0.998
+    phantoms: int = Field(default=60, ge=0)
+    """How many phantoms are made, from ``seed`` on."""
     phantom_share: float = Field(default=0.4, ge=0, le=1)
     gradient_clip: float = 2.0
+    seed: int = Field(default=1, ge=0)
 
 
 class SpondylRecipe(_Settings):

@@ -215,6 +215,7 @@ def write_case(case: TrainingCase, path: Path | str) -> None:
         "centroids_mm": case.centroids_mm,
         "affine": case.grid.affine,
         "exact": np.array(case.exact),
+        "name": np.array(case.name),
     }
     if case.tissues is not None:
         arrays["tissues"] = case.tissues
@@ -234,7 +235,7 @@ def read_case(path: Path | str) -> TrainingCase:
             arrays = {name: stored[name] for name in stored.files}
         grid = Grid(arrays["image"].shape, arrays["affine"])
         return TrainingCase(
-            path.stem,
+            str(arrays["name"]),
             arrays["image"],
             arrays["labels"],
             arrays["heat"],

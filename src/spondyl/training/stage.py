@@ -25,9 +25,9 @@ logger = logging.getLogger(__name__)
 
 def build_network(recipe: SpondylRecipe, stage: str) -> SpineUNet:
     """The untrained network of a stage."""
-    settings = recipe.stage(stage)
-    fine = 5 if settings.offsets else 2
-    return SpineUNet(settings.widths, len(recipe.hu_windows), fine, 28 if settings.levels else 0)
+    arguments = SpineUNet.describe(recipe.stage(stage), len(recipe.hu_windows))
+    arguments.pop("name")
+    return SpineUNet(**arguments)
 
 
 def collate(patches: Iterable[Patch]) -> Patch:

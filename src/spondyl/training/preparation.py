@@ -1,0 +1,128 @@
+"""The training cases of the ``spondyl`` recipe: real scans and phantoms, prepared once and kept."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spondyl.datasets import Case, find_cases
+from spondyl.errors import DatasetError, SpondylError
+from spondyl.phantom import PhantomOptions, make_phantom
+from spondyl.training.corpus import TrainingCase, prepare_case, read_case, write_case
+
+__all__ = ["level_weights", "prepare_dataset", "prepare_phantoms"]
+
+logger = logging.getLogger(__name__)
+
+_VERSION = 1  # raise it when prepare_case changes, so that stored cases are made again
+_CENTRES = ("C4", "T2", "T6", "T9", "T12", "L2", "L3", "L4")
+
+Told = Callable[[int, int], None]
+
+
+def prepare_dataset(
+    folder: Path | str, store: Path, workers: int = 0, on_progress: Told | None = None
+) -> list[TrainingCase]:
+    """All annotated scans of a data set, prepared; what was prepared before is read.
+
+    A scan that cannot be used is logged and left out.
+
+    Args:
+        folder: A data set in any known layout.
+        store: Folder for the prepared cases.
+        workers: Processes; 0 works in this one.
+        on_progress: Called with cases done and their number.
+
+    Raises:
+        DatasetError: the folder holds no annotated scan, or none that can be used.
+    """
+    cases = find_cases(folder)
+    jobs = [(_scan_path(case, store), case) for case in cases]
+    return _prepare(_prepare_scan, jobs, workers, on_progress)
+
+
+def prepare_phantoms(
+    count: int, seed: int, store: Path, workers: int = 0, on_progress: Told | None = None
+) -> list[TrainingCase]:
+    """Phantoms with hard options, prepared; ``count`` of them from ``seed`` on."""
+    jobs = [(store / f"v{_VERSION}-phantom-{seed + n:06d}.npz", seed + n) for n in range(count)]
+    return _prepare(_prepare_phantom, jobs, workers, on_progress)
+
+
+def level_weights(cases: Sequence[TrainingCase]) -> list[float]:
+    """How often to draw each case, so that rare levels are seen as often as common ones."""
+    present = np.array([np.isfinite(case.centroids_mm[:, 0]) for case in cases])
+    rarity = 1 / np.maximum(present.sum(axis=0), 1)
+    return [float((row * rarity).sum()) for row in present]
+
+
+def _scan_path(case: Case, store: Path) -> Path:
+    """Where a prepared scan is kept: the name changes when one of its files does."""
+    files = [path for path in (case.image, case.centroids, case.mask) if path is not None]
+    marks = "|".join(f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
+    return store / f"v{_VERSION}-{case.name}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}.npz"
+
+
+def _prepare_scan(path: Path, case: Case) -> None:
+    image, spine = case.load()
+    write_case(prepare_case(case.name, image, spine), path)
+
+
+def _prepare_phantom(path: Path, seed: int) -> None:
+    rng = np.random.default_rng([seed, 7])
+    size_mm = (float(rng.uniform(150, 280)), float(rng.uniform(170, 250)), float(rng.uniform(280, 560)))
+    options = PhantomOptions(
+        hard=bool(rng.random() < 0.8),
+        spacing_mm=(2.0, 2.0, 2.0) if rng.random() < 0.5 else (1.5, 1.5, 2.0),
+        field_of_view_mm=size_mm,
+        centre=str(rng.choice(_CENTRES)),
+    )
+    phantom = make_phantom(seed, options)
+    case = prepare_case(f"phantom-{seed:06d}", phantom.image, phantom.spine, phantom.tissues)
+    write_case(case, path)
+
+
+def _prepare(
+    work: Callable[[Path, Any], None],
+    jobs: Sequence[tuple[Path, Any]],
+    workers: int,
+    on_progress: Told | None,
+) -> list[TrainingCase]:
+    """Do the jobs whose file is missing, then read all files."""
+    missing = [job for job in jobs if not job[0].exists()]
+    for done, (job, error) in enumerate(_run(work, missing, workers), start=1):
+        if error is not None:
+            logger.warning("%s left out: %s", job[1], error)
+        if on_progress:
+            on_progress(done, len(missing))
+    cases = [read_case(path) for path, _ in jobs if path.exists()]
+    if not cases:
+        raise DatasetError("none of the scans can be used for training; the warnings say why")
+    return cases
+
+
+def _run(
+    work: Callable[[Path, Any], None], jobs: Sequence[tuple[Path, Any]], workers: int
+) -> Iterator[tuple[tuple[Path, Any], SpondylError | None]]:
+    """Each job and the error it ended with, as they end."""
+    if workers == 0:
+        for job in jobs:
+            yield job, _attempt(work, job)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(_attempt, work, job): job for job in jobs}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+
+
+def _attempt(work: Callable[[Path, Any], None], job: tuple[Path, Any]) -> SpondylError | None:
+    try:
+        work(*job)
+    except SpondylError as error:
+        return error
+    return None

@@ -1,0 +1,158 @@
+"""Training both stages of the ``spondyl`` recipe from data sets, and writing the model folder."""
+
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import spondyl
+from spondyl.anatomy import NAMES
+from spondyl.models import Model, ModelInfo, Stage, StageInfo, write_model
+from spondyl.networks.export import export_onnx, save_weights, verify_onnx
+from spondyl.networks.spine_unet import SpineUNet
+from spondyl.recipes.spondyl import AugmentationSettings, SpondylRecipe
+from spondyl.training.corpus import TrainingCase
+from spondyl.training.objective import spine_loss
+from spondyl.training.options import RunOptions, device_of
+from spondyl.training.patches import PatchStream
+from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
+from spondyl.training.stage import collate, train_stage
+
+__all__ = ["STILL", "train_spondyl", "write_spondyl_model"]
+
+STILL = AugmentationSettings(
+    rotation_deg=0, scale=(1, 1), stretch=0, elastic_mm=0, mirror=0, field_of_view=0,
+    hu_gain=0, hu_shift=0, gamma=0, noise_hu=0, blur=0, thick_slices=0, recolour=0,
+)  # fmt: skip
+"""No change at all, for measuring."""
+
+
+@dataclass(frozen=True)
+class _Cases:
+    """Prepared scans and phantoms."""
+
+    scans: list[TrainingCase]
+    phantoms: list[TrainingCase]
+
+    @property
+    def all(self) -> list[TrainingCase]:
+        return self.scans + self.phantoms
+
+    def weights(self, phantom_share: float) -> list[float]:
+        """Chance of each case; phantoms together have ``phantom_share``."""
+        scans = level_weights(self.scans)
+        each = phantom_share / (1 - phantom_share) * sum(scans) / max(len(self.phantoms), 1)
+        return scans + [each] * len(self.phantoms)
+
+
+def train_spondyl(
+    stage: Stage,
+    training: Path | str,
+    validation: Path | str,
+    model: Path | str,
+    recipe: SpondylRecipe,
+    options: RunOptions | None = None,
+    on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> Model:
+    """Train one stage and write its model folder.
+
+    Args:
+        stage: Which.
+        training: Data set with annotated scans; phantoms are added as the recipe says.
+        validation: Data set whose losses are measured once, after the training.
+        model: The model folder to write.
+        recipe: Networks, augmentation, schedule.
+        options: Device, folders, resume; by default those of :class:`RunOptions`.
+        on_progress: Called with iteration, iterations in all and mean losses.
+
+    Raises:
+        DatasetError: a data set holds no usable scan.
+        InputError: the device cannot be used.
+        OutputError: something cannot be written.
+    """
+    options = options or RunOptions()
+    device = device_of(options.device)
+    store = options.checkpoints / "spondyl_cases"
+    phantoms = []
+    if recipe.training.phantoms:
+        phantoms = prepare_phantoms(recipe.training.phantoms, recipe.training.seed, store, options.workers)
+    cases = _Cases(prepare_dataset(training, store, options.workers), phantoms)
+    checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
+    if not options.resume:
+        checkpoint.unlink(missing_ok=True)
+    stream = PatchStream(
+        cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
+    )
+    network = train_stage(
+        stream, stage, checkpoint, device=str(device), workers=options.workers, on_progress=on_progress
+    )
+    held = prepare_dataset(validation, store, options.workers)
+    about = {
+        "program": f"spondyl {spondyl.__version__}",
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "scans": sorted(case.name for case in cases.scans),
+        "phantoms": len(cases.phantoms),
+        "iterations": recipe.training.iterations,
+    }
+    scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
+    return write_spondyl_model(model, {stage: network}, recipe, about, scores)
+
+
+def write_spondyl_model(
+    folder: Path | str,
+    networks: Mapping[Stage, nn.Module],
+    recipe: SpondylRecipe,
+    provenance: Mapping[str, Any],
+    scores: Mapping[str, Any],
+) -> Model:
+    """Write trained networks as a model folder: safetensors, and ONNX checked against torch."""
+    stages: dict[Stage, StageInfo] = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        files: dict[str, Path] = {}
+        for stage, network in networks.items():
+            settings = recipe.stage(stage)
+            weights, onnx = Path(temporary) / f"{stage}.safetensors", Path(temporary) / f"{stage}.onnx"
+            network.cpu().eval()
+            stride = 2 ** (len(settings.widths) - 1)
+            shape = (1, len(recipe.hu_windows), 2 * stride, 3 * stride, 4 * stride)
+            save_weights(network, weights)
+            export_onnx(network, onnx, shape, outputs=("fine", "levels")[: 1 + settings.levels])
+            verify_onnx(network, onnx, (1, shape[1], 3 * stride, 2 * stride, 5 * stride))
+            files |= {weights.name: weights, onnx.name: onnx}
+            stages[stage] = StageInfo(
+                architecture=SpineUNet.describe(settings, len(recipe.hu_windows)),
+                weights=weights.name,
+                onnx=onnx.name,
+            )
+        info = ModelInfo(
+            recipe=recipe.model_dump(mode="json"),
+            stages=stages,
+            labels=("background", *(NAMES[label] for label in sorted(NAMES))),
+            spacing_mm=(recipe.identification.spacing_mm,) * 3,
+            provenance=dict(provenance),
+            scores=dict(scores),
+        )
+        return write_model(folder, info, files)
+
+
+@torch.no_grad()
+def _losses(
+    network: nn.Module, cases: list[TrainingCase], recipe: SpondylRecipe, stage: Stage, patches: int = 64
+) -> dict[str, float]:
+    """Mean losses over unchanged patches of some cases."""
+    still = recipe.model_copy(update={"augmentation": STILL})
+    stream = PatchStream(cases, [1.0] * len(cases), still, stage, seed=0)
+    network = network.cpu().eval()
+    totals: dict[str, float] = {}
+    for batch in islice(DataLoader(stream, 1, collate_fn=collate), patches):
+        _, parts = spine_loss(network(batch.image), batch)
+        for name, value in parts.items():
+            totals[name] = totals.get(name, 0.0) + value / patches
+    return {name: round(value, 4) for name, value in totals.items()}

@@ -1,0 +1,88 @@
+"""The default recipe from a data set on disk to a spine, with toy networks."""
+
+import nibabel as nib
+import numpy as np
+import pytest
+from spine_toys import toy_scan
+
+import spondyl
+from spondyl.errors import DatasetError
+from spondyl.io import write_centroids, write_image, write_mask
+from spondyl.models import combine
+from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
+from spondyl.training.options import RunOptions
+from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
+from spondyl.training.spondyl import train_spondyl
+
+STAGE = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=False, levels=False)
+RECIPE = SpondylRecipe(
+    detection=STAGE,
+    identification=STAGE.model_copy(update={"offsets": True, "levels": True}),
+    training=TrainingSettings(iterations=3, batch_size=1, warmup=1, phantoms=0),
+)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    folder = tmp_path / "data"
+    for place, codes in enumerate(("LPS", "RAS")):
+        image, spine = toy_scan(codes, with_mask=place == 0)
+        write_image(image, folder / f"case{place}.nii.gz")
+        write_centroids(spine, folder / f"case{place}.lml", image.grid)
+        if spine.mask is not None:
+            write_mask(spine.mask, folder / f"case{place}_seg-vert_msk.nii.gz")
+    return folder
+
+
+def test_from_a_data_set_to_a_spine(dataset, tmp_path):
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints", logs=tmp_path / "logs")
+    models = {
+        stage: train_spondyl(stage, dataset, dataset, tmp_path / stage, RECIPE, options)
+        for stage in ("detection", "identification")
+    }
+    assert models["detection"].info.provenance["scans"] == ["case0", "case1"]
+    assert models["identification"].info.scores["validation"]["level"] > 0
+    model = combine(models["detection"], models["identification"]).save(tmp_path / "model")
+    image, _ = toy_scan("PIR")
+    spine = spondyl.predict(image, model.folder)
+    assert spine.mask is not None
+    assert spine.mask.grid.is_close(image.grid)
+    assert spine.provenance["model"]["recipe"] == "spondyl"
+
+
+def test_prepared_cases_are_kept_and_made_again_when_a_file_changes(dataset, tmp_path):
+    store = tmp_path / "store"
+    prepare_dataset(dataset, store)
+    before = {path: path.stat().st_mtime_ns for path in store.iterdir()}
+    prepare_dataset(dataset, store)
+    assert {path: path.stat().st_mtime_ns for path in store.iterdir()} == before
+    changed = nib.load(dataset / "case1.nii.gz")
+    nib.save(
+        nib.Nifti1Image(np.asarray(changed.dataobj) + np.int16(5), changed.affine), dataset / "case1.nii.gz"
+    )
+    prepare_dataset(dataset, store)
+    assert len(list(store.iterdir())) == len(before) + 1
+
+
+def test_a_bad_scan_is_left_out_and_all_bad_is_an_error(dataset, tmp_path, caplog):
+    (dataset / "case1.nii.gz").write_bytes(b"no image")
+    cases = prepare_dataset(dataset, tmp_path / "store")
+    assert [case.exact for case in cases] == [True]
+    assert "case1" in caplog.text
+    (dataset / "case0.nii.gz").write_bytes(b"no image")
+    with pytest.raises(DatasetError, match="none of the scans"):
+        prepare_dataset(dataset, tmp_path / "other")
+
+
+def test_phantoms_are_prepared_with_tissues_and_exact_labels(tmp_path):
+    (case,) = prepare_phantoms(1, 11, tmp_path)
+    assert case.exact
+    assert case.tissues is not None
+    assert np.isfinite(case.centroids_mm).any()
+
+
+def test_rare_levels_weigh_more(dataset, tmp_path):
+    first, second = prepare_dataset(dataset, tmp_path / "store")
+    second.centroids_mm[18] = np.nan
+    weights = level_weights([first, second])
+    assert weights[0] > weights[1]
