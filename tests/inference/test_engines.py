@@ -157,7 +157,7 @@ def test_a_file_that_is_no_network_is_a_model_error(reader_model, tmp_path, name
     ("architecture", "word"),
     [
         ({"name": "os.system"}, "unknown"),
-        ({"name": "DetectionUNet", "depth": 3}, "does not fit"),
+        ({"name": "DetectionUNet", "depth": 3}, "cannot be built"),
         ({}, "unknown"),
     ],
 )

@@ -1,21 +1,13 @@
 """PyTorch: for GPUs, and for models without an ONNX file. The only module here that imports torch."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from spondyl.errors import MissingDependencyError, ModelError
 from spondyl.inference.engines import Engine, FloatArray, Precision
 
 __all__ = ["TorchEngine"]
-
-_NETWORKS: Final = {
-    "DetectionUNet": "spondyl.networks.detection",
-    "IdentificationUNet": "spondyl.networks.identification",
-    "SpineUNet": "spondyl.networks.spine_unet",
-}
-"""Network classes that a model may name, and where they live; nothing else is ever imported."""
 
 
 class TorchEngine(Engine):
@@ -74,15 +66,12 @@ class TorchEngine(Engine):
 
 def _build(path: Path, architecture: Mapping[str, Any]) -> Any:
     """The network described in ``model.json``, with its weights."""
+    from spondyl.networks.build import build_network
     from spondyl.networks.export import load_weights
 
-    arguments = dict(architecture)
-    name = arguments.pop("name", None)
-    if name not in _NETWORKS:
-        raise ModelError(f"{path}: network {name!r} is unknown; expected one of {', '.join(_NETWORKS)}")
     try:
-        network = getattr(import_module(_NETWORKS[name]), name)(**arguments)
-    except TypeError as error:
-        raise ModelError(f"{path}: the architecture of {name} in model.json does not fit: {error}") from error
+        network = build_network(architecture)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
     load_weights(network, path)
     return network

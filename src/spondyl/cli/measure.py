@@ -1,0 +1,101 @@
+"""``spondyl measure``: the reference's full algorithm on annotated scans, with its report."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from spondyl.inference.measure import Measured
+    from spondyl.inference.tiling import Progress
+
+__all__ = ["measure"]
+
+
+def measure(
+    dataset: Path,
+    detection: Path | None = None,
+    identification: Path | None = None,
+    /,
+    *,
+    output: Annotated[Path, Parameter(name=["-o", "--output"])] = Path("measurements"),
+    plots: Path = Path("plots"),
+    save_predictions: Annotated[bool, Parameter(negative=())] = False,
+    engine: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto",
+    threads: int | None = None,
+) -> int:
+    """Predict every annotated scan of a data set and report how well it went.
+
+    Prints the report of the reference program, draws boxplot.png into the plots folder, and writes
+    OUTPUT/NAME/result.json as each scan finishes and OUTPUT/evaluation.json at the end.
+    Exit code 0: all scans measured; 1: some could not be used; 2: none could.
+
+    Args:
+        dataset: Folder of annotated scans.
+        detection: Model folder with the detection network, or with both (default: the model that
+            comes with Spondyl).
+        identification: Model folder with the identification network.
+        output: Folder for the results.
+        plots: Folder for the box plot.
+        save_predictions: Also write mask.nii.gz, centroids.json and preview.png per scan.
+        engine: What runs the networks.
+        threads: CPU threads (default: all).
+    """
+    from spondyl.cli.predict import choose_model
+    from spondyl.datasets import find_cases
+    from spondyl.inference import load_pipeline
+    from spondyl.inference.batch import Failure
+    from spondyl.inference.measure import measure_cases, report_lines
+
+    cases = find_cases(dataset)
+    model = detection if identification is None else choose_model(None, detection, identification)
+    pipeline = load_pipeline(model, engine=engine, threads=threads)
+    measured: list[Measured] = []
+    with _bars(len(cases)) as progress:
+        done = measure_cases(cases, pipeline, output, save_predictions=save_predictions, progress=progress)
+        for number, item in enumerate(done):
+            if isinstance(item, Failure):
+                sys.stderr.write(f"spondyl: {item.message}\n")
+            else:
+                measured.append(item)
+                _print("", *report_lines(number, item))
+    _conclude(measured, output, plots)
+    if len(measured) < len(cases):
+        sys.stderr.write(
+            f"spondyl: {len(cases) - len(measured)} of {len(cases)} scans could not be measured\n"
+        )
+    return 0 if len(measured) == len(cases) else 1 if measured else 2
+
+
+def _conclude(measured: "list[Measured]", output: Path, plots: Path) -> None:
+    """Evaluate all scans together: four lines, one picture, one file."""
+    if not measured:
+        return
+    from spondyl.evaluation import evaluate
+    from spondyl.inference.measure import summary_lines
+    from spondyl.report.boxplot import boxplot
+
+    evaluation = evaluate((item.case.name, item.truth, item.predicted) for item in measured)
+    evaluation.to_json(output / "evaluation.json")
+    boxplot(evaluation, plots / "boxplot.png")
+    _print("", *summary_lines(evaluation))
+
+
+def _print(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _bars(count: int) -> "Iterator[Callable[[str], Progress]]":
+    """The bars of ``spondyl predict``, asked for by the name of a case."""
+    from spondyl.cli.predict import scan_bars
+    from spondyl.inference.batch import Scan
+
+    with scan_bars(count) as begin:
+        yield lambda name: begin(Scan(name, Path(name)))

@@ -1,0 +1,272 @@
+"""``result.json``: everything Spondyl found in one scan, and how. A documented, versioned format.
+
+``docs/results.md`` describes it and ``docs/result-schema.json`` is its JSON Schema, generated from
+the models below by :func:`json_schema` (a test holds the two together). Later versions of the
+program read every earlier schema version.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+import spondyl
+from spondyl.anatomy import label_of, name_of
+from spondyl.errors import AnnotationError
+from spondyl.io.atomic import write_text
+from spondyl.spine import Flag, Numbering, Spine, Vertebra
+from spondyl.volume import Grid
+
+__all__ = ["SCHEMA_VERSION", "Result", "json_schema", "read_result"]
+
+SCHEMA_VERSION: Final = 1
+"""Version of ``result.json``; raised when a program that reads the last one could not read it."""
+
+PointMm = tuple[float, float, float]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ProgramInfo(_Part):
+    """The program that wrote the file."""
+
+    name: str = "spondyl"
+    version: str = Field(description="Version of the program, e.g. 0.1.0.")
+
+
+class UsedModel(_Part):
+    """The model that was used."""
+
+    name: str = Field(description="Name of the model folder.")
+    schema_version: int = Field(description="Version of its model.json.")
+    recipe: str = Field(description="Recipe it was trained by: spondyl, spinefinder ...")
+    sha256: dict[str, str] = Field(description="Hash of each of its files; tells one training from another.")
+
+
+class UsedEngine(_Part):
+    """What ran the networks."""
+
+    name: str = Field(description="openvino, onnxruntime or torch.")
+    device: str = Field(description="cpu or cuda.")
+    precision: str = Field(description="f32 or bf16: what the networks really computed in.")
+
+
+class Scan(_Part):
+    """The scan, as stored on disk."""
+
+    file: str | None = Field(description="Name of the scan's file, without its folder.")
+    shape: tuple[int, int, int] = Field(description="Voxels along each stored axis.")
+    spacing_mm: PointMm = Field(description="Voxel size along each stored axis.")
+    orientation: str = Field(description="Direction in which each stored axis grows, e.g. LPS.")
+    affine: tuple[tuple[float, float, float, float], ...] = Field(
+        min_length=4, max_length=4, description="4 x 4 matrix, rows first: voxel indices to RAS+ mm."
+    )
+
+    @classmethod
+    def of(cls, grid: Grid, file: str | None) -> Self:
+        """Describe a grid."""
+        rows = tuple((a, b, c, d) for a, b, c, d in grid.affine.tolist())
+        return cls(
+            file=file, shape=grid.shape, spacing_mm=grid.spacing_mm, orientation=grid.codes, affine=rows
+        )
+
+
+class Remark(_Part):
+    """Something to know before trusting a result."""
+
+    code: str = Field(description="A stable word for programs, e.g. partly_visible.")
+    message: str = Field(description="The same for people, one plain sentence.")
+
+
+class FoundVertebra(_Part):
+    """One vertebra."""
+
+    name: str = Field(description="C1-C7, T1-T13, L1-L6, S1 or S2.")
+    label: int = Field(ge=1, le=28, description="VerSe number, the value in the mask.")
+    centroid_mm: PointMm = Field(description="Centre of the vertebral body: x, y, z in RAS+ mm.")
+    probability: float | None = Field(
+        ge=0, le=1, description="How likely the name is right; null where the recipe gives none."
+    )
+    flags: tuple[Remark, ...] = ()
+
+
+class OtherNumbering(_Part):
+    """Another way to number the same vertebrae."""
+
+    names: tuple[str, ...] = Field(description="Names, in the order of the vertebrae above.")
+    probability: float = Field(ge=0, le=1)
+    description: str = Field(description="In words, e.g. one level lower.")
+
+
+class Result(_Part):
+    """One scan: its vertebrae from head to foot, and what made them."""
+
+    schema_version: Literal[1] = Field(SCHEMA_VERSION, description="Version of this format.")
+    program: ProgramInfo
+    model: UsedModel | None = Field(description="null where no model folder was used.")
+    engine: UsedEngine | None
+    scan: Scan
+    vertebrae: tuple[FoundVertebra, ...] = Field(description="Head to foot; every name at most once.")
+    numbering_probability: float | None = Field(
+        ge=0, le=1, description="How likely all names together are right."
+    )
+    alternatives: tuple[OtherNumbering, ...] = Field((), description="Most likely first.")
+    flags: tuple[Remark, ...] = ()
+    timings_s: dict[str, float] = Field({}, description="Seconds of each step, in the order of the steps.")
+    files: dict[str, str] = Field({}, description="What else was written: kind to name in the same folder.")
+    details: dict[str, Any] = Field({}, description="What only one recipe reports; may change at any time.")
+
+    @classmethod
+    def of(
+        cls, spine: Spine, grid: Grid, *, file: str | None = None, files: dict[str, str] | None = None
+    ) -> Self:
+        """Describe a spine.
+
+        Args:
+            spine: The result of a pipeline, or of a hand that corrected one.
+            grid: Of the scan, as stored on disk.
+            file: Name of the scan's file.
+            files: What is written beside ``result.json``: kind to file name.
+        """
+        details = dict(spine.provenance)
+        used = {key: details.pop(key, None) for key in ("program", "model", "engine", "timings_s")}
+        return cls.model_validate(
+            {
+                "program": used["program"] or {"version": spondyl.__version__},
+                "model": used["model"],
+                "engine": used["engine"],
+                "scan": Scan.of(grid, file),
+                "vertebrae": [_found(vertebra) for vertebra in spine],
+                "numbering_probability": spine.numbering_probability,
+                "alternatives": [_other(numbering) for numbering in spine.alternatives],
+                "flags": _remarks(spine.flags),
+                "timings_s": used["timings_s"] or {},
+                "files": files or {},
+                "details": details,
+            }
+        )
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the scan."""
+        return Grid(self.scan.shape, self.scan.affine)  # type: ignore[arg-type]  # rows become an array
+
+    def to_spine(self) -> Spine:
+        """The spine as it was, without its mask.
+
+        Raises:
+            AnnotationError: a vertebra is there twice, or its name and label disagree.
+        """
+        for found in self.vertebrae:
+            if name_of(found.label) != found.name:
+                raise AnnotationError(f"label {found.label} is {name_of(found.label)}, not {found.name}")
+        used = self.model_dump(mode="json", include={"program", "model", "engine", "timings_s"})
+        return Spine(
+            tuple(
+                Vertebra(found.label, found.centroid_mm, found.probability, _flags(found.flags))
+                for found in self.vertebrae
+            ),
+            numbering_probability=self.numbering_probability,
+            alternatives=tuple(
+                Numbering(tuple(label_of(name) for name in other.names), other.probability, other.description)
+                for other in self.alternatives
+            ),
+            flags=_flags(self.flags),
+            provenance={**used, **self.details},
+        )
+
+    def write(self, path: Path | str) -> None:
+        """Write the file.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        write_text(path, self.model_dump_json(indent=2) + "\n")
+
+    @classmethod
+    def read(cls, path: Path | str) -> Self:
+        """Read a file written by :meth:`write`.
+
+        Raises:
+            AnnotationError: no such file, no JSON, another schema version, or not this format.
+        """
+        try:
+            content = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise AnnotationError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise AnnotationError(f"{path}: expected a result of 'spondyl predict', found no JSON") from error
+        version = content.get("schema_version") if isinstance(content, dict) else None
+        if version != SCHEMA_VERSION:
+            raise AnnotationError(
+                f"{path}: result format version {SCHEMA_VERSION} expected, found {version}; "
+                "predict again, or use the program version that wrote it"
+            )
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise AnnotationError(f"{path}: damaged: {where}: {first['msg']}") from error
+
+
+def read_result(path: Path | str, *, mask: bool = False) -> Spine:
+    """Read what ``spondyl predict`` wrote for one scan.
+
+    Args:
+        path: ``result.json``, or the folder that holds it.
+        mask: Also read the mask beside it, if one was written.
+
+    Raises:
+        AnnotationError: the result or its mask cannot be read, or they do not fit together.
+    """
+    from dataclasses import replace
+
+    path = Path(path)
+    path = path / "result.json" if path.is_dir() else path
+    result = Result.read(path)
+    try:
+        spine = result.to_spine()
+    except AnnotationError as error:
+        raise AnnotationError(f"{path}: {error}") from error
+    if not mask or "mask" not in result.files:
+        return spine
+    from spondyl.io import read_mask
+
+    return replace(spine, mask=read_mask(path.parent / result.files["mask"], result.grid))
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of ``result.json`` (draft 2020-12)."""
+    schema = Result.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _found(vertebra: Vertebra) -> dict[str, Any]:
+    return {
+        "name": vertebra.name,
+        "label": vertebra.label,
+        "centroid_mm": tuple(round(value, 3) for value in vertebra.centroid_mm),
+        "probability": vertebra.probability,
+        "flags": _remarks(vertebra.flags),
+    }
+
+
+def _other(numbering: Numbering) -> dict[str, Any]:
+    return {
+        "names": [name_of(label) for label in numbering.labels],
+        "probability": numbering.probability,
+        "description": numbering.description,
+    }
+
+
+def _remarks(flags: Iterable[Flag]) -> list[dict[str, str]]:
+    return [{"code": flag.code, "message": flag.message} for flag in flags]
+
+
+def _flags(remarks: Iterable[Remark]) -> tuple[Flag, ...]:
+    return tuple(Flag(remark.code, remark.message) for remark in remarks)
