@@ -1,18 +1,17 @@
 """Finding the prediction of every true scan: from ``spondyl predict``, or files of another program."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from spondyl.anatomy import label_of
 from spondyl.datasets.case import Case
 from spondyl.datasets.centres import body_centres
 from spondyl.datasets.files import image_stem
-from spondyl.errors import AnnotationError, DatasetError, SpondylError
+from spondyl.errors import DatasetError
 from spondyl.io import read_centroids, read_mask
-from spondyl.spine import Spine, Vertebra
+from spondyl.result import read_result
+from spondyl.spine import Spine
 from spondyl.volume import Grid, Volume
 
 __all__ = ["Predictions", "load_pairs"]
@@ -80,9 +79,7 @@ class Predictions:
         mask = None if mask_file is None else read_mask(mask_file)
         if centroids is not None:
             spine = (
-                _read_result(centroids)
-                if centroids.name == "result.json"
-                else read_centroids(centroids, grid)
+                read_result(centroids) if centroids.name == "result.json" else read_centroids(centroids, grid)
             )
             return replace(spine, mask=mask)
         return None if mask is None else _from_mask(mask)
@@ -125,19 +122,3 @@ def _first(files: dict[str, Path], names: Sequence[str]) -> Path | None:
 
 def _from_mask(mask: Volume) -> Spine:
     return Spine.from_centroids(body_centres(mask), mask)
-
-
-def _read_result(path: Path) -> Spine:
-    """The vertebrae of a ``result.json``: world centroids and probabilities."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        vertebrae = [
-            Vertebra(label_of(row["name"]), tuple(row["centroid_mm"]), row.get("probability"))
-            for row in document["vertebrae"]
-        ]
-        return Spine(tuple(vertebrae))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SpondylError) as error:
-        raise AnnotationError(
-            f"{path}: not a result of 'spondyl predict' (expected JSON with a list 'vertebrae' of "
-            f"name, centroid_mm and probability): {type(error).__name__}: {error}"
-        ) from error

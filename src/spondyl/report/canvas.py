@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.report.style import LIGHT, bone_window, label_colour
+from spondyl.report.style import ACCENT, LIGHT, bone_window, label_colour, text_colour
 from spondyl.report.surface import Surface
 from spondyl.spine import Spine
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["draw_directions", "draw_mask", "draw_scale_bar", "draw_surface", "mark_centroids"]
+__all__ = ["draw_area", "draw_directions", "draw_mask", "draw_scale_bar", "draw_surface", "mark_centroids"]
 
 
 def draw_surface(axes: "Axes", surface: Surface) -> None:
@@ -44,7 +44,22 @@ def draw_mask(axes: "Axes", labels: npt.NDArray[np.uint8], surface: Surface, *, 
     for label in present:
         area = labels == label
         overlay[area] = (*label_colour(label), alpha)
-        overlay[area & edge] = (*label_colour(label), 0.95)
+        overlay[area & edge] = (*text_colour(label), 0.95)  # dark blue would drown in dark bone
+    axes.imshow(
+        overlay, origin="lower", extent=surface.extent_mm, interpolation="nearest", aspect="equal", zorder=2
+    )
+
+
+def draw_area(axes: "Axes", surface: Surface, colour: str = ACCENT) -> None:
+    """What is not 0 in the cut's labels, whatever its number, in one colour."""
+    from matplotlib.colors import to_rgb
+
+    if surface.labels is None:
+        return
+    area = surface.labels > 0
+    overlay = np.zeros((*area.shape, 4), np.float32)
+    overlay[area] = (*to_rgb(colour), 0.3)
+    overlay[area & _inner_edge(area.astype(np.uint8))] = (*to_rgb(colour), 0.95)
     axes.imshow(
         overlay, origin="lower", extent=surface.extent_mm, interpolation="nearest", aspect="equal", zorder=2
     )
@@ -78,10 +93,10 @@ def mark_centroids(
 
 
 def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
-    """A bar of 50 mm (10 mm in small pictures) in the lower left corner."""
+    """A bar of 50 mm (20 mm in narrow pictures) in the lower left corner."""
     _, right, foot, head = surface.extent_mm
     left = surface.extent_mm[0]
-    length = 50.0 if right - left > 120 else 10.0
+    length = 50.0 if right - left > 120 else 20.0
     x, y = right - 6, foot + 0.02 * (head - foot) + 4
     axes.plot([x, x - length], [y, y], color=LIGHT, linewidth=2, solid_capstyle="butt", zorder=6)
     axes.text(

@@ -23,7 +23,7 @@ __all__ = ["DOUBTFUL", "preview"]
 DOUBTFUL = 0.7
 """Below this probability a name carries a question mark and its percentage."""
 
-LABELS_PX = 92
+LABELS_PX = 104
 """Width of the column of names between both views."""
 
 MARGIN_PX = 12
@@ -74,9 +74,10 @@ def preview(
         OutputError: the picture cannot be written.
     """
     known = spine if truth is None else Spine((*spine, *(v for v in truth if v.label not in spine)))
-    box = view_box(volume.grid, known)
-    guide = spine if len(spine) or truth is None else truth
-    sagittal, coronal = (cut(volume, guide, plane, box) for plane in ("sagittal", "coronal"))
+    box = view_box(volume.grid, known.centroids_mm)
+    guide = (spine if len(spine) or truth is None else truth).centroids_mm
+    sagittal = cut(volume, guide, "sagittal", box, mask=spine.mask)
+    coronal = cut(volume, guide, "coronal", box, mask=spine.mask)
     layout = _layout(box)
     figure = new_figure(*layout.size, dark=True)
     doubtful = frozenset(v.label for v in spine if v.probability is not None and v.probability < DOUBTFUL)

@@ -13,10 +13,9 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.interpolate import PchipInterpolator
 
-from spondyl.spine import Spine
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Plane", "Surface", "cut", "extent_of", "view_box"]
+__all__ = ["Plane", "Surface", "cut", "extent_of", "guide_of", "view_box"]
 
 Plane = Literal["sagittal", "coronal"]
 FloatArray = npt.NDArray[np.float64]
@@ -58,28 +57,37 @@ def extent_of(grid: Grid) -> FloatArray:
 
 
 def view_box(
-    grid: Grid, spine: Spine, *, margin_mm: tuple[float, float, float] = (85, 85, 120)
+    grid: Grid, guide_mm: FloatArray, *, margin_mm: tuple[float, float, float] = (85, 85, 120)
 ) -> FloatArray:
-    """World box ``(2, 3)`` worth showing: the scan, at most ``margin_mm`` around the spine."""
+    """World box ``(2, 3)`` worth showing: the scan, at most ``margin_mm`` around the points ``(n, 3)``."""
     box = extent_of(grid)
-    if len(spine) == 0:
+    if len(guide_mm) == 0:
         return box
-    points = spine.centroids_mm
+    points = guide_mm
     near = np.array([points.min(axis=0) - margin_mm, points.max(axis=0) + margin_mm])
     low, high = np.maximum(box[0], near[0]), np.minimum(box[1], near[1])
     # Centroids outside their scan are an error upstream; the picture must not fail over it.
     return np.array([low, high]) if (high - low > 1).all() else box
 
 
-def cut(volume: Volume, spine: Spine, plane: Plane, box: FloatArray, *, slab_mm: float = 4.0) -> Surface:
-    """Sample the surface through the centroids.
+def cut(
+    volume: Volume,
+    guide_mm: FloatArray,
+    plane: Plane,
+    box: FloatArray,
+    *,
+    mask: Volume | None = None,
+    slab_mm: float = 4.0,
+) -> Surface:
+    """Sample the surface through the points of a spine.
 
     Args:
         volume: A CT, any orientation and spacing.
-        spine: The vertebrae to follow; without any the cut goes through the middle of the box.
-            Its mask, if there is one, is cut alike (nearest voxel, no averaging).
+        guide_mm: World points ``(n, 3)`` to follow, e.g. centroids; without any the cut goes
+            through the middle of the box.
         plane: Which surface.
         box: World box ``(2, 3)`` to show.
+        mask: Labels on any grid, cut alike (nearest voxel, no averaging).
         slab_mm: Thickness averaged across the surface; calms noise.
     """
     across, depth = (1, 0) if plane == "sagittal" else (0, 1)
@@ -89,17 +97,28 @@ def cut(volume: Volume, spine: Spine, plane: Plane, box: FloatArray, *, slab_mm:
     points = np.empty((len(rows), len(columns), 3))
     points[..., across] = columns
     points[..., 2] = rows[:, None]
-    points[..., depth] = _curve(spine, depth, rows, box)[:, None]
+    points[..., depth] = _curve(guide_mm, depth, rows, box)[:, None]
     offset = np.zeros(3)
     shifts = np.linspace(-slab_mm / 2, slab_mm / 2, 5) if slab_mm > 0 else [0.0]
     image = np.zeros(points.shape[:2], np.float32)
     for shift in shifts:
         offset[depth] = shift
         image += _sample(volume, points + offset, 1, AIR_HU) / len(shifts)
-    labels = None if spine.mask is None else _sample(spine.mask, points, 0, 0).astype(np.uint8)
+    labels = None if mask is None else _sample(mask, points, 0, 0).astype(np.uint8)
     low, high = box
     extent = (float(low[across]), float(high[across]), float(low[2]), float(high[2]))
     return Surface(plane, image, labels, extent)
+
+
+def guide_of(mask: Volume, *, step_mm: float = 15.0) -> FloatArray:
+    """Points ``(n, 3)`` up the middle of a mask, one per ``step_mm`` of height: a spine without centroids."""
+    voxels = np.argwhere(mask.data)
+    if len(voxels) == 0:
+        return np.zeros((0, 3))
+    points = mask.grid.to_world(voxels)
+    floor = np.floor(points[:, 2] / step_mm)
+    medians = [np.median(points[floor == level], axis=0) for level in np.unique(floor)]
+    return np.array(medians)
 
 
 def _centres(low: float, high: float, pixel_mm: float) -> FloatArray:
@@ -108,15 +127,14 @@ def _centres(low: float, high: float, pixel_mm: float) -> FloatArray:
     return np.asarray(low + (high - low) / count * (np.arange(count) + 0.5))
 
 
-def _curve(spine: Spine, depth: int, rows: FloatArray, box: FloatArray) -> FloatArray:
-    """World coordinate ``depth`` of the surface at each height; constant beyond the last vertebra.
+def _curve(points: FloatArray, depth: int, rows: FloatArray, box: FloatArray) -> FloatArray:
+    """World coordinate ``depth`` of the surface at each height; constant beyond the last point.
 
-    Vertebrae at one height (possible in a wrong prediction) are averaged, so that the curve
+    Points at one height (possible in a wrong prediction) are averaged, so that the curve
     stays a function of the height.
     """
-    if len(spine) == 0:
+    if len(points) == 0:
         return np.full(len(rows), box[:, depth].mean())
-    points = spine.centroids_mm
     heights, which = np.unique(np.round(points[:, 2], 1), return_inverse=True)
     values = np.bincount(which, points[:, depth]) / np.bincount(which)
     if len(heights) == 1:

@@ -1,0 +1,114 @@
+"""``spondyl show``: the pictures of the reference system."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter, validators
+
+if TYPE_CHECKING:
+    from spondyl.datasets import Case
+
+__all__ = ["show"]
+
+show = App(name="show", help="Draw detections, identifications and centroids.")
+
+Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+Count = Annotated[int, Parameter(name=["--count", "-n"], validator=validators.Number(gte=1))]
+
+
+@show.command
+def detection(scan: Path, model: Path, /, *, out: Out = Path("detection.png")) -> None:
+    """What one model detects on one scan.
+
+    Args:
+        scan: A CT.
+        model: A model folder; one with the detection network alone will do.
+        out: Picture to write.
+    """
+    from spondyl.cli._stages import detect
+    from spondyl.io import read_image
+    from spondyl.report.reference_pictures import detection_picture
+
+    volume = read_image(scan)
+    detection_picture(volume, detect(model, volume), out, title=scan.name)
+
+
+@show.command
+def identification(scan: Path, model: Path, /, *, out: Out = Path("identification.png")) -> None:
+    """Which level one model gives each voxel of one scan, in colours.
+
+    Args:
+        scan: A CT.
+        model: A model folder; one with the identification network alone will do.
+        out: Picture to write.
+    """
+    from spondyl.cli._stages import identify
+    from spondyl.io import read_image
+    from spondyl.report.reference_pictures import identification_picture
+
+    volume = read_image(scan)
+    identification_picture(volume, identify(model, volume), out, title=scan.name)
+
+
+@show.command
+def detections(
+    dataset: Path, models: Sequence[Path], /, *, out: Out = Path("detections.png"), count: Count = 5
+) -> None:
+    """Detections of several models on several scans, as a grid.
+
+    Args:
+        dataset: Folder of scans, annotated or not.
+        models: Model folders, one row each.
+        out: Picture to write.
+        count: How many scans to show, evenly picked.
+    """
+    from rich.progress import track
+
+    from spondyl.cli._stages import detect
+    from spondyl.datasets import find_cases
+    from spondyl.report.reference_pictures import detection_grid
+
+    scans = {case.name: case.load_image() for case in pick(find_cases(dataset, annotated=False), count)}
+    found = {
+        str(model): [detect(model, scan) for scan in scans.values()]
+        for model in track(models, "detecting", transient=True)
+    }
+    detection_grid(scans, found, out)
+
+
+@show.command
+def centroids(
+    dataset: Path, predictions: Path, /, *, out: Out = Path("centroids.png"), count: Count = 5
+) -> None:
+    """True (white) and predicted (red) centroids on sagittal cuts, with the mean error below.
+
+    Args:
+        dataset: Annotated scans.
+        predictions: Folder written by ``spondyl predict``, or a model folder to run now.
+        out: Picture to write.
+        count: How many scans to show, evenly picked.
+    """
+    from rich.progress import track
+
+    from spondyl.datasets import find_cases
+    from spondyl.evaluation.loading import Predictions
+    from spondyl.inference import load_pipeline
+    from spondyl.report.reference_pictures import Compared, centroid_row
+    from spondyl.spine import Spine
+
+    is_model = (predictions / "model.json").is_file()
+    pipeline, found = (load_pipeline(predictions), None) if is_model else (None, Predictions(predictions))
+    cases = []
+    for case in track(pick(find_cases(dataset), count), "comparing", transient=True):
+        volume, truth = case.load()
+        spine = pipeline(volume) if pipeline else found and found.load(case.name, volume.grid)
+        cases.append(Compared(case.name, volume, truth, spine or Spine()))
+    centroid_row(cases, out)
+
+
+def pick(cases: "Sequence[Case]", count: int) -> "list[Case]":
+    """At most ``count`` cases, evenly spread over the list."""
+    if len(cases) <= count:
+        return list(cases)
+    return [cases[i * len(cases) // count] for i in range(count)]
