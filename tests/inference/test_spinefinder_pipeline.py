@@ -5,6 +5,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 
+from readers import CENTRES, NUMBERS, toy_scan
 from spondyl.errors import ModelError
 from spondyl.inference.spinefinder import SpinefinderPipeline
 from spondyl.recipes.spinefinder import SpinefinderRecipe
@@ -16,8 +17,6 @@ ORIENTATIONS = [
     for axes in permutations(range(3))
     for sides in product((0, 1), repeat=3)
 ]
-CENTRES = {"L1": (30.5, 20.0, 60.0), "L2": (32.5, 22.0, 40.0), "S1": (31.5, 14.0, 14.0)}
-NUMBERS = {"L1": 20, "L2": 21, "S1": 25}  # the reference's network targets
 
 
 class Reader:
@@ -47,20 +46,6 @@ def recipe(**changes):
         **changes,
     }
     return SpinefinderRecipe.model_validate(content)
-
-
-def toy_scan(spacing=(1.0, 1.0, 1.0), shape=(64, 41, 75), origin=(0.0, 0.0, 0.0)):
-    """RAS; each vertebra a box of 22 x 13 x 13 mm, HU = its network target."""
-    affine = np.diag([*spacing, 1.0])
-    affine[:3, 3] = origin
-    grid = Grid(tuple(round(n / s) for n, s in zip(shape, spacing, strict=True)), affine)
-    at = np.stack(np.meshgrid(*[np.arange(n) for n in grid.shape], indexing="ij"), axis=-1)
-    world = grid.to_world(at)
-    data = np.zeros(grid.shape, np.int16)
-    for name, centre in CENTRES.items():
-        inside = (np.abs(world - np.array(centre)) <= (11, 6.5, 6.5)).all(axis=-1)
-        data[inside] = NUMBERS[name]
-    return Volume(data, grid)
 
 
 def pipeline(**changes):
