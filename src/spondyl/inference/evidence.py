@@ -17,7 +17,7 @@ Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...
 """``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
 
 AIR_HU = -1024.0
-_REGION_MARGIN_MM = 35.0
+_REGION_MARGIN_MM = 45.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +66,7 @@ def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None
     coarse = scan.grid.resampled(stage.spacing_mm)
     (fine,), grid = run_network(scan, coarse, network, recipe, 2 ** (len(stage.widths) - 1))
     heat = _sigmoid(fine[1])
-    peaks = np.argwhere((heat > 0.25) & (heat == ndimage.maximum_filter(heat, 3)))
+    peaks = np.argwhere((heat > 0.2) & (heat == ndimage.maximum_filter(heat, 3)))
     if not len(peaks):
         return None
     target = scan.grid.resampled(recipe.identification.spacing_mm)
@@ -87,12 +87,14 @@ def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe
 
 def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:
     """Peaks of the heat map with the level evidence around them."""
-    heat = evidence.heat
     spacing = evidence.grid.spacing_mm[0]
-    reach = max(1, round(apart_mm / spacing))
-    smooth = ndimage.gaussian_filter(heat, 0.6)
-    peaks = np.argwhere((heat > least) & (smooth == ndimage.maximum_filter(smooth, 2 * reach + 1)))
-    return [_candidate(evidence, peak, spacing) for peak in peaks]
+    smooth = ndimage.gaussian_filter(evidence.heat, 0.6)
+    peaks = np.argwhere((evidence.heat > least) & (smooth == ndimage.maximum_filter(smooth, 3)))
+    kept: list[npt.NDArray[np.int_]] = []
+    for peak in sorted(peaks, key=lambda p: -smooth[tuple(p)]):  # the higher of two near peaks stays
+        if all(np.linalg.norm(peak - other) * spacing >= apart_mm for other in kept):
+            kept.append(peak)
+    return [_candidate(evidence, peak, spacing) for peak in kept]
 
 
 def _candidate(evidence: Evidence, peak: npt.NDArray[np.int_], spacing: float) -> Candidate:
