@@ -3,17 +3,8 @@
 The default model lives in ``default/`` beside this file.
 """
 
-from spondyl.models.folder import (
-    SCHEMA_VERSION,
-    Model,
-    ModelInfo,
-    Stage,
-    StageInfo,
-    combine,
-    default_model_folder,
-    read_model,
-    write_model,
-)
+from spondyl.models.folder import Model, combine, default_model_folder, read_model, write_model
+from spondyl.models.info import SCHEMA_VERSION, ModelInfo, Stage, StageInfo
 
 __all__ = [
     "SCHEMA_VERSION",

@@ -57,7 +57,7 @@ class ElasticSpec(Spec):
     Attributes:
         points: Control points along each axis.
         sigma_vox: Standard deviation of their displacements.
-        fill: Normalised value of what comes from outside the scan.
+        fill: Normalised value of what comes from outside the scan; also of missing slices of a slab.
     """
 
     points: Annotated[int, Field(ge=2)] = 3

@@ -14,7 +14,7 @@ from spondyl.samples.making import Sample, ScanOutcome, make_samples
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
-__all__ = ["draw_identification_samples", "make_identification_samples"]
+__all__ = ["deform_and_crop", "draw_identification_samples", "make_identification_samples"]
 
 
 def make_identification_samples(
@@ -62,8 +62,8 @@ def draw_identification_samples(
             start, stop = cut - spec.slices_before, cut - spec.slices_before + spec.slices
             if not _several_values(targets[max(start, 0) : stop]):
                 continue
-            slab = _slab(working.data, start, stop, recipe.working.padding)
-            sample = _deform_and_crop(slab, targets[cut], recipe, rng)
+            slab = _slab(working.data, start, stop, spec.elastic.fill)
+            sample = deform_and_crop(slab, targets[cut], recipe, rng)
             if sample is not None:
                 yield sample
                 break
@@ -81,20 +81,27 @@ def _several_values(targets: npt.NDArray[np.uint8]) -> bool:
     return bool(targets.min() != targets.max())
 
 
-def _slab(data: npt.NDArray[np.float32], start: int, stop: int, padding: float) -> npt.NDArray[np.float32]:
-    """Slices ``start:stop``; those outside the scan are ``padding``."""
+def _slab(data: npt.NDArray[np.float32], start: int, stop: int, fill: float) -> npt.NDArray[np.float32]:
+    """Slices ``start:stop``; those outside the scan are ``fill``."""
     inner = data[max(start, 0) : stop]
     short = ((max(-start, 0), max(stop - len(data), 0)), (0, 0), (0, 0))
-    return np.pad(inner, short, constant_values=padding) if np.any(short) else inner
+    return np.pad(inner, short, constant_values=fill) if np.any(short) else inner
 
 
-def _deform_and_crop(
+def deform_and_crop(
     slab: npt.NDArray[np.float32],
     targets: npt.NDArray[np.uint8],
     recipe: SpinefinderRecipe,
     rng: np.random.Generator,
 ) -> Sample | None:
-    """One sample from a slab, or ``None`` if no labelled pixel was met."""
+    """One sample from a slab, or ``None`` if no labelled pixel was met.
+
+    Args:
+        slab: ``(slices, y, z)`` normalised intensities.
+        targets: ``(y, z)`` network targets of one of its slices.
+        recipe: Its constants.
+        rng: Source of randomness.
+    """
     spec = recipe.identification
     elastic = ElasticDeformation.sample(rng, spec.elastic.points, spec.elastic.sigma_vox)
     index, inside = elastic.source(targets.shape)

@@ -1,1 +1,3 @@
 """Training. Importing a module of this package imports torch."""
+
+__all__: list[str] = []

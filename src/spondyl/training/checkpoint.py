@@ -5,7 +5,6 @@
 """
 
 import logging
-import pickle
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,7 +125,7 @@ def _write(state: Mapping[str, Any], path: Path) -> None:
 def _read(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # torch raises many kinds, down to those of its unpickler
         raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from error
     if not isinstance(state, dict):
         raise ModelError(f"{path}: not a checkpoint")
