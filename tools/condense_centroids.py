@@ -4,18 +4,23 @@ Usage::
 
     python tools/condense_centroids.py LANDMARKS.csv [LANDMARKS.csv ...] > src/spondyl/anatomy_statistics.json
 
-The tables are those of the VerSe challenge as collected for landmark models: one scan per row, a name,
-then x, y, z in mm per level in the order C1..C7, T1..T12, L1..L6 and, in newer tables, T13. x runs from side
-to side, y grows towards the back, z towards the head (checked on the data: the lordotic lumbar
-spine has its smallest y at L3, the kyphotic thoracic one its largest at T7). Scans that occur in two tables count once.
+The tables are those of the VerSe challenge as collected for landmark models: one scan per row, a
+name, then x, y, z in mm per level in the order C1..C7, T1..T12, L1..L6 and, in newer tables, T13.
+x runs from side to side, y grows towards the back, z towards the head (checked on the data: the
+lordotic lumbar spine has its smallest y at L3, the kyphotic thoracic one its largest at T7).
+Scans that occur in two tables count once.
 """
 
 import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Table = npt.NDArray[np.float64]
 
 NAMES = [*(f"C{i}" for i in range(1, 8)), *(f"T{i}" for i in range(1, 13)), *(f"L{i}" for i in range(1, 7))]
 LONGEST_STEP_MM = 46.0  # anything longer has skipped a vertebra (a T13 that the older table cannot hold)
@@ -29,7 +34,7 @@ SACRAL = {  # VerSe marks no sacrum: measured on seven CTs that show it
 }
 
 
-def read(paths):
+def read(paths: list[str]) -> dict[str, Table]:
     """``{scan name: (levels, 3) array}`` with NaN where a level is not marked."""
     scans = {}
     for path in paths:
@@ -40,7 +45,7 @@ def read(paths):
     return scans
 
 
-def steps_of(scans):
+def steps_of(scans: dict[str, Table]) -> Table:
     """Steps from each level to the next, ``(scans, 24, 3)``: towards right, front, head."""
     table = np.full((len(scans), 24, 3), np.nan)
     for row, points in enumerate(scans.values()):
@@ -49,7 +54,7 @@ def steps_of(scans):
     return table
 
 
-def neighbour_correlation(values):
+def neighbour_correlation(values: Table) -> float:
     """Mean correlation of a quantity at neighbouring levels."""
     found = []
     for a, b in zip(values.T, values.T[1:], strict=False):
@@ -59,7 +64,7 @@ def neighbour_correlation(values):
     return float(np.mean(found))
 
 
-def condense(scans):
+def condense(scans: dict[str, Table]) -> dict[str, Any]:
     """The table that goes to JSON."""
     steps = steps_of(scans)
     length = np.linalg.norm(steps, axis=2)

@@ -65,10 +65,10 @@ class SpineStatistics:
 def spine_statistics() -> SpineStatistics:
     """The table shipped with the package."""
     table = json.loads((files("spondyl") / "anatomy_statistics.json").read_text("utf-8"))
-    steps = {
-        label_of(name): Step(*row["length_mm"], *row["tilt_deg"], row["lean_deg"], row["n"])
-        for name, row in table["step_to_next_level"].items()
-    }
+    steps = {}
+    for name, row in table["step_to_next_level"].items():
+        (length, length_std), (tilt, tilt_std) = row["length_mm"], row["tilt_deg"]
+        steps[label_of(name)] = Step(length, length_std, tilt, tilt_std, row["lean_deg"], row["n"])
     steps[label_of("T13")] = _between(steps[label_of("T12")], steps[label_of("L1")])
     steps[label_of("L6")] = steps[label_of("L5")]
     count = table["scans_with"]

@@ -1,9 +1,12 @@
 """Atlas, axis and sacrum."""
 
+from itertools import pairwise
+
 import numpy as np
 
-from spondyl.phantom.canvas import Canvas, Solid
+from spondyl.phantom.canvas import Canvas, FloatArray, Solid
 from spondyl.phantom.plan import Level, SpinePlan
+from spondyl.phantom.shapes import Array, capsule
 from spondyl.phantom.vertebra import BODY_SHELL_MM, BoneStyle, body_shape, tube
 
 __all__ = ["DENS_BACK_MM", "paint_atlas", "paint_axis", "paint_sacrum"]
@@ -29,7 +32,7 @@ def paint_atlas(canvas: Canvas, level: Level, style: BoneStyle, rng: np.random.G
         tip = (sign * 38 * k, -7, -2 + float(rng.normal(0, 1)))
         solid.rod((sign * 22 * k, -6, -1), tip, (4.2, 3.8), stretch=(1, 1, 1.2), shell_mm=shell)
         path = [(19.5, -12, 0), (19, -21, 1), (14, -30, 0.5), (7, -35.5, 0), (0, -37, 0)]
-        for a, b in zip(path, path[1:], strict=False):
+        for a, b in pairwise(path):
             ends = [(sign * p * k, q * k, r) for p, q, r in (a, b)]
             solid.rod(ends[0], ends[1], (2.6, 2.8), stretch=(1, 1, 1.6), shell_mm=shell)
     solid.rod((0, -37 * k, -0.5), (0, -40 * k, -0.5), (2.5, 2.5), stretch=(1, 1, 1.4), shell_mm=shell)
@@ -139,18 +142,23 @@ def paint_sacrum(canvas: Canvas, plan: SpinePlan, style: BoneStyle) -> None:
     canvas.add_bone(solid.box, solid.distance, solid.shell, style.spongy_hu * 0.75, label, 1.2)
 
 
-def _foramina(solid: Solid, c: np.ndarray, k: float) -> None:
+def _foramina(solid: Solid, c: FloatArray, k: float) -> None:
     """The sacral canal and the holes where nerves leave it."""
-    from spondyl.phantom.shapes import capsule
-
     for i in range(3):
         a, b = c[i] + np.array([0, -22 * k, 14]), c[i + 1] + np.array([0, -19 * k, 0])
-        radii = ((7.5 - 1.8 * i) * k, (6.0 - 1.8 * i) * k)
-        low, high = np.minimum(a, b) - 16, np.maximum(a, b) + 16
-        solid.cut(lambda u, v, w, a=a, b=b, r=radii: capsule(u, v, w, (a, b), r, (1.6, 1, 1)), low, high)
+        _bore(solid, a, b, ((7.5 - 1.8 * i) * k, (6.0 - 1.8 * i) * k), 1.6)
         middle = (c[i] + c[i + 1]) / 2
         for sign in (-1, 1):
             a = middle + np.array([sign * (19 - 2 * i) * k, 12, 2])
             b = middle + np.array([sign * (15 - 2 * i) * k, -26 * k, 0])
-            low, high = np.minimum(a, b) - 6, np.maximum(a, b) + 6
-            solid.cut(lambda u, v, w, a=a, b=b: capsule(u, v, w, (a, b), (4.2, 3.2)), low, high)
+            _bore(solid, a, b, (4.2, 3.2), 1.0)
+
+
+def _bore(solid: Solid, a: FloatArray, b: FloatArray, radii: tuple[float, float], wide: float) -> None:
+    """Cut a tapered hole."""
+    low, high = np.minimum(a, b) - 16, np.maximum(a, b) + 16
+
+    def hole(u: Array, v: Array, w: Array) -> Array:
+        return capsule(u, v, w, (a.tolist(), b.tolist()), radii, (wide, 1, 1))
+
+    solid.cut(hole, low, high)

@@ -139,8 +139,8 @@ class Solid:
         canvas: Canvas,
         centre_mm: FloatArray,
         axes: FloatArray,
-        low: Sequence[float],
-        high: Sequence[float],
+        low: npt.ArrayLike,
+        high: npt.ArrayLike,
     ) -> None:
         self.canvas = canvas
         self.centre, self.axes = np.asarray(centre_mm, float), np.asarray(axes, float)
@@ -150,14 +150,14 @@ class Solid:
             self.distance = np.full(shape, FAR_MM, np.float32)
             self.shell = np.ones(shape, np.float32)
 
-    def _world_box(self, low: Sequence[float], high: Sequence[float]) -> tuple[FloatArray, FloatArray]:
+    def _world_box(self, low: npt.ArrayLike, high: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
         """World box around a box of the own frame."""
         low_, high_ = np.asarray(low, float), np.asarray(high, float)
         middle = self.centre + self.axes @ ((low_ + high_) / 2)
         half = np.abs(self.axes) @ ((high_ - low_) / 2)
         return middle - half, middle + half
 
-    def _part(self, low: Sequence[float], high: Sequence[float]) -> tuple[Box, Box] | None:
+    def _part(self, low: npt.ArrayLike, high: npt.ArrayLike) -> tuple[Box, Box] | None:
         """The part of the canvas, and of this solid, within a box of the own frame."""
         if self.box is None:
             return None
@@ -185,8 +185,8 @@ class Solid:
     def add(
         self,
         shape: Sdf,
-        low: Sequence[float],
-        high: Sequence[float],
+        low: npt.ArrayLike,
+        high: npt.ArrayLike,
         *,
         shell_mm: float = 1.0,
         blend_mm: float = 1.5,
@@ -225,7 +225,7 @@ class Solid:
             blend_mm=blend_mm,
         )
 
-    def cut(self, shape: Sdf, low: Sequence[float], high: Sequence[float]) -> None:
+    def cut(self, shape: Sdf, low: npt.ArrayLike, high: npt.ArrayLike) -> None:
         """Take a shape away."""
         part = self._part(low, high)
         if part is not None:

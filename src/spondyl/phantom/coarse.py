@@ -1,5 +1,7 @@
 """Smooth shapes are cheap on a coarse lattice: compute there, paint on the fine one."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -27,7 +29,7 @@ def interpolation_matrix(line: Array, start: float, step: float, n: int) -> Arra
     return matrix
 
 
-def table_at(table: dict[float, float], places: npt.ArrayLike) -> Array:
+def table_at(table: Mapping[float, float], places: npt.ArrayLike) -> Array:
     """A measure given at some level positions, smoothly at others; constant beyond the ends."""
     knots = np.array(list(table))
     curve = PchipInterpolator(knots, np.array(list(table.values())))
@@ -87,15 +89,16 @@ class Coarse:
         order = np.argsort(self._places)
         z = float(np.interp(place, self._places[order], self._heights[order]))
         z += max(self._places.min() - place, 0) * _ABOVE_MM
-        return z - max(place - self._places.max(), 0) * _BELOW_MM
+        return float(z - max(place - self._places.max(), 0) * _BELOW_MM)
 
-    def profile(self, table: dict[float, float]) -> Array:
+    def profile(self, table: Mapping[float, float]) -> Array:
         """A measure given at some level positions, at every height ``(1, 1, nz)``, smoothly."""
         return table_at(table, self.level)
 
     def midline(self, z: npt.ArrayLike) -> tuple[Array, Array]:
         """The spine's x and y at world heights, smoothed over 5-10 cm: the trunk's own axis."""
         heights, xs, ys = self._smooth
+        z = np.asarray(z, float)
         return np.interp(z, heights, xs).astype(np.float32), np.interp(z, heights, ys).astype(np.float32)
 
     def noise(self, rng: np.random.Generator, scale_mm: float, stretch_z: float = 1.0) -> Array:
@@ -152,9 +155,9 @@ class Coarse:
 
     def column(
         self,
-        ahead: dict[float, float],
-        aside: dict[float, float],
-        radius: dict[float, float],
+        ahead: Mapping[float, float],
+        aside: Mapping[float, float],
+        radius: Mapping[float, float],
         flat: float = 1.0,
     ) -> Array:
         """A vertical tube beside the spine, between the first and last level position of ``radius``.
@@ -171,7 +174,7 @@ class Coarse:
         tube = np.sqrt(p * p + q * q) - size
         first, *_, last = radius
         ends = np.maximum(self.z - self.height_of(first), self.height_of(last) - self.z)
-        return np.maximum(tube, ends).astype(np.float32)
+        return np.asarray(np.maximum(tube, ends), np.float32)
 
     def blob(self, place: float, centre: tuple[float, float], radii: tuple[float, float, float]) -> Array:
         """An ellipsoid at a level position; centre right of and in front of the spine there."""

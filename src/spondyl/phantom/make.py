@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.anatomy import NAMES, label_of
+from spondyl.anatomy import NAMES
 from spondyl.phantom.atypical import paint_atlas, paint_axis, paint_sacrum
 from spondyl.phantom.body import BodyStyle, paint_body
 from spondyl.phantom.canvas import Canvas
 from spondyl.phantom.coarse import Coarse
+from spondyl.phantom.hardware import add_streaks, paint_metal, paint_table
 from spondyl.phantom.options import ORDINARY, PhantomOptions, ladder
 from spondyl.phantom.plan import SpinePlan, plan_spine
 from spondyl.phantom.render import render_bones
@@ -52,7 +53,8 @@ def _window(
     size = np.array(options.field_of_view_mm, float)
     if options.levels:
         first, last = plan.find(options.levels[0]), plan.find(options.levels[1])
-        high = first.centre_mm[2] + 0.5 * first.above_mm + 2
+        ring = 12 if first.label == 1 else 0  # a tilted atlas rises behind its centre
+        high = first.centre_mm[2] + 0.5 * first.above_mm + 2 + ring
         low = last.centre_mm[2] - 0.5 * last.below_mm - 2
         size[2] = high - low
         middle_z = (high + low) / 2
@@ -95,7 +97,7 @@ def _canvas(
 
 def _bone_style(plan: SpinePlan, rng: np.random.Generator) -> BoneStyle:
     """Bone density by age, with wide scatter."""
-    spongy = float(np.clip(250 - 1.9 * plan.age_years + rng.normal(0, 28), 40, 260))
+    spongy = float(np.clip(300 - 2.1 * plan.age_years + rng.normal(0, 30), 60, 320))
     spurs = float(np.clip((plan.age_years - 45) / 35, 0, 1.3)) * 2.2
     shell = float(np.clip(1.12 - 0.003 * (plan.age_years - 40) + rng.normal(0, 0.08), 0.7, 1.3))
     return BoneStyle(spongy, float(rng.normal(1180, 70)), shell, spurs)
@@ -151,7 +153,7 @@ def make_phantom(seed: int, options: PhantomOptions = ORDINARY) -> Phantom:
     centre = options.centre or able[int(rng.integers(1, len(able)))]
     near = centre
     if options.levels:
-        near = NAMES[(label_of(options.levels[0]) + label_of(options.levels[1])) // 2 % 27]
+        near = able[sum(able.index(name.upper()) for name in options.levels) // 2]
     plan = plan_spine(options, rng, near)
     low, high = _window(options, plan, centre, rng)
     place = np.array([rng.uniform(-60, 60), rng.uniform(-120, 40), rng.uniform(-900, 200)]).round(1)
@@ -163,12 +165,18 @@ def make_phantom(seed: int, options: PhantomOptions = ORDINARY) -> Phantom:
         blood, kidney = float(rng.uniform(130, 320)), float(rng.uniform(120, 220))
     body = BodyStyle(plan.scale, float(np.clip(rng.normal(1.0, 0.22), 0.6, 1.6)), blood, kidney)
     coarse = Coarse(canvas, plan)
-    paint_body(coarse, body, rng)
+    skin = paint_body(coarse, body, rng)
+    if options.table:
+        paint_table(canvas, skin, coarse, rng)
     paint_discs(canvas, plan, rng)
     paint_canal(canvas, plan)
     _paint_skeleton(canvas, coarse, plan, bone, rng)
     grain = noise_field(rng, canvas.grid.shape, 0.65)
     render_bones(canvas, bone, grain)
+    if options.metal:
+        names = [level.name for level in plan.levels]
+        metal = paint_metal(canvas, plan, names.index(near), rng)
+        add_streaks(canvas.hu, metal, canvas.grid.spacing_mm, rng)
     return _scan(canvas, every, options, plan, coarse, grain, rng)
 
 
@@ -186,9 +194,9 @@ def _scan(
     hu = blur(canvas.hu, grid, float(rng.uniform(0.5, 0.75)))
     place = coarse.at_height(canvas.z)[0]
     load = 1 + 0.7 * np.exp(-(((place - 8.5) / 2) ** 2)) + 0.3 * np.exp(-(((place - 26) / 3) ** 2))
-    add_noise(hu, np.roll(grain, 7, 0), options.noise_hu * np.sqrt(every) ** 0.7, load)
+    add_noise(hu, np.roll(grain, 7, 0), options.noise_hu * np.sqrt(every) ** 0.7, load.astype(np.float32))
     thickness = options.slice_thickness_mm or options.spacing_mm[2]
-    slices = max(int(round(thickness / grid.spacing_mm[2])), 1)
+    slices = max(round(thickness / grid.spacing_mm[2]), 1)
     scan = average_slices(Volume(hu, grid), every, slices)
     image = np.clip(np.rint(scan.data), -1024, 3071).astype(np.int16)
     mask = np.where(canvas.distance < 0, canvas.label, np.uint8(0))

@@ -25,23 +25,24 @@ class PhantomOptions:
     """What a phantom shall show; the defaults give an ordinary spine-focused CT.
 
     Attributes:
-        levels: First and last vertebra to show, e.g. ``("T10", "L5")``. ``None``: whatever falls into the
-            field of view.
-        centre: Vertebra at mid-height when ``levels`` is ``None``; ``None`` draws one.
-        field_of_view_mm: Size right-left, back-front and foot-head; ``levels`` overrides the last.
+        levels: First and last vertebra to show, e.g. T10 L5; otherwise whatever falls into the field
+            of view.
+        centre: Vertebra at mid-height when no levels are given; otherwise one is drawn.
+        field_of_view_mm: Size right-left, back-front and foot-head; levels override the last.
         spacing_mm: Voxel size right-left, back-front and foot-head.
-        slice_thickness_mm: Height over which a slice averages; ``None``: the slice spacing.
-        orientation: Direction in which each stored axis grows, e.g. ``"LPS"``.
+        slice_thickness_mm: Height over which a slice averages; otherwise the slice spacing.
+        orientation: Direction in which each stored axis grows.
         scoliosis_deg: Cobb angle of a lateral curve, 0-70; vertebrae turn with it.
-        fractures: Number of compressed vertebrae (wedge, biconcave or crush; grades 1-3 after Genant).
-        metal: Pedicle screws with rods, or a cage between two bodies, with streaks.
+        fractures: Number of compressed vertebrae (wedge, biconcave or crush; grades 1-3 after
+            Genant).
+        metal: Pedicle screws with rods, or a cage between two bodies, and fillings, with streaks.
         contrast: Contrast medium in vessels and kidneys.
-        anomaly: ``"t13"``, ``"l6"``, ``"no_t12"`` or ``"no_l5"``; ``"none"`` for the usual 24.
+        anomaly: A thirteenth thoracic, a sixth lumbar, or one vertebra fewer.
         noise_hu: Standard deviation of the noise in soft tissue.
-        table: Whether the patient lies on a visible table.
-        age_years: 18-95; old bone is thinner and less dense, with osteophytes. ``None`` draws it.
-        hard: Draw scoliosis, fractures, metal, contrast, anomaly, noise and slice thickness at random, and a
-            field of view that may cut anything.
+        table: Show the table the patient lies on.
+        age_years: 18-95, otherwise drawn; old bone is thinner and less dense, with osteophytes.
+        hard: Draw scoliosis, fractures, metal, contrast, anomaly, noise and slice thickness at
+            random, and a field of view that may cut anything.
 
     Raises:
         InputError: a value out of range, or contradicting values.

@@ -21,11 +21,12 @@ def render_bones(canvas: Canvas, style: BoneStyle, texture: Array) -> None:
     index = np.flatnonzero(canvas.distance.ravel() < edge / 2)
     depth = -canvas.distance.ravel()[index]
     shell = canvas.shell.ravel()[index].astype(np.float32) * np.float32(0.1) + np.float32(0.15)
-    spongy = canvas.spongy.ravel()[index].astype(np.float32)
+    spongy: Array = canvas.spongy.ravel()[index].astype(np.float32)
     grain = texture.ravel()[index]
-    spongy = spongy + grain * (22 + 0.25 * spongy)
+    spongy *= 1 + np.float32(0.13) * canvas.roughness.ravel()[index]
+    spongy += grain * (10 + np.float32(0.16) * np.maximum(spongy, 0))
     compact = np.float32(style.compact_hu) + 60 * grain
-    share = np.exp(-((np.maximum(depth, 0) / shell) ** 2) * np.float32(0.7))
+    share = np.exp(-((np.maximum(depth, 0) / shell) ** 2) * np.float32(0.7)).astype(np.float32)
     bone = spongy + (compact - spongy) * share
     alpha = np.clip(0.5 + depth / np.float32(edge), 0, 1)
     hu = canvas.hu.ravel()

@@ -24,6 +24,7 @@ class Sizes:
         height: Body height as a share of the mean distance to both neighbours.
         canal_width: Spinal canal, side to side.
         canal_depth: Spinal canal, front to back.
+        bite: How far the canal reaches into the body's back wall.
         pedicle_width: Side to side.
         pedicle_height: Up and down.
         pedicle_up: Height of the pedicle above the body's centre as a share of half the body height.
@@ -46,6 +47,7 @@ class Sizes:
     height: float
     canal_width: float
     canal_depth: float
+    bite: float
     pedicle_width: float
     pedicle_height: float
     pedicle_up: float
@@ -61,6 +63,16 @@ class Sizes:
     facet_back: float
     facet_tall: float
     lumbar: float
+
+    @property
+    def canal_front(self) -> float:
+        """Position of the canal's front wall, from the body's centre."""
+        return self.bite - self.depth / 2
+
+    @property
+    def canal_back(self) -> float:
+        """Position of the canal's back wall, from the body's centre."""
+        return self.canal_front - self.canal_depth
 
 
 # Place in the spine: C1 = 1 ... C7 = 7, T1 = 8 ... T12 = 19, L1 = 20 ... L5 = 24, S1 = 25.
@@ -80,10 +92,22 @@ _TABLE: Final[dict[str, dict[float, float]]] = {
         24: 49,
         25: 50,
     },
-    "depth": {2: 15, 3: 15.5, 6: 16.5, 7: 17, 8: 17.5, 10: 21, 14: 27, 17: 30, 20: 32.5, 24: 35, 25: 33},
-    "height": {2: 0.75, 3: 0.71, 7: 0.75, 8: 0.77, 14: 0.82, 19: 0.80, 20: 0.78, 24: 0.75, 25: 0.85},
+    "depth": {2: 15, 3: 15.5, 6: 16.5, 7: 17, 8: 18, 10: 22, 14: 29, 17: 32, 20: 33.5, 24: 35, 25: 33},
+    "height": {
+        2: 0.75,
+        3: 0.74,
+        7: 0.78,
+        8: 0.82,
+        11: 0.86,
+        14: 0.89,
+        19: 0.87,
+        20: 0.85,
+        24: 0.81,
+        25: 0.88,
+    },
     "canal_width": {1: 28, 3: 24, 6: 26, 8: 21, 10: 17, 17: 18, 19: 22, 20: 23.5, 24: 27, 25: 30},
     "canal_depth": {1: 18, 3: 14.5, 7: 14.5, 14: 15.5, 19: 17, 24: 18, 25: 16},
+    "bite": {2: 0.2, 7: 0.5, 9: 1.5, 14: 2.4, 19: 2.6, 24: 2.2},
     "pedicle_width": {
         2: 6.5,
         3: 5.5,
@@ -99,10 +123,24 @@ _TABLE: Final[dict[str, dict[float, float]]] = {
     },
     "pedicle_height": {2: 8, 3: 7, 7: 7.5, 8: 10, 14: 12, 19: 16, 20: 15.5, 24: 15},
     "pedicle_up": {3: 0.1, 8: 0.4, 14: 0.42, 19: 0.38, 24: 0.28},
-    "spinous": {2: 18, 3: 14, 5: 15, 6: 20, 7: 31, 8: 33, 12: 32, 16: 29, 18: 26, 20: 28, 22: 32, 24: 24},
-    "spinous_drop": {2: 5, 3: 7, 6: 9, 7: 11, 8: 15, 10: 24, 14: 34, 16: 28, 18: 17, 19: 12, 20: 9, 24: 7},
-    "spinous_tall": {2: 6, 3: 3.4, 6: 3.6, 7: 4.5, 8: 5, 14: 4.5, 17: 7, 19: 9.5, 20: 11.5, 23: 11.5, 24: 8},
-    "spinous_thick": {2: 3.6, 3: 2.3, 7: 2.6, 14: 2.3, 19: 3, 24: 3.6},
+    "spinous": {
+        2: 18,
+        3: 14,
+        5: 15,
+        6: 20,
+        7: 30,
+        8: 31,
+        11: 28,
+        14: 24,
+        16: 24,
+        18: 25,
+        20: 28,
+        22: 31,
+        24: 24,
+    },
+    "spinous_drop": {2: 5, 3: 7, 6: 9, 7: 11, 8: 15, 10: 26, 14: 37, 16: 31, 18: 17, 19: 12, 20: 9, 24: 7},
+    "spinous_tall": {2: 6.5, 3: 4, 6: 4.4, 7: 6, 8: 7, 14: 6.5, 17: 8.5, 19: 10.5, 20: 12.5, 23: 12.5, 24: 9},
+    "spinous_thick": {2: 3.8, 3: 2.6, 7: 3.3, 14: 3.1, 19: 3.6, 24: 4.2},
     "transverse": {
         2: 26,
         3: 26,

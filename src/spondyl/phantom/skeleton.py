@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.anatomy import NAMES
-from spondyl.phantom.body import CAGE_BACK, CAGE_FRONT, CAGE_SQUARE, CAGE_WIDTH, cage_outline
+from spondyl.phantom.body import CAGE_BACK, CAGE_FRONT, CAGE_SQUARE, CAGE_WIDTH, brain_case, cage_outline
 from spondyl.phantom.canvas import Canvas, Solid
 from spondyl.phantom.coarse import Coarse, table_at
 from spondyl.phantom.plan import Level, SpinePlan
@@ -114,9 +114,9 @@ def paint_ribs(
                 chain(canvas, soft, [thick * 1.1] * 4, stretch=(1, 1, 1.5), shell_mm=0.1, spongy_hu=110)
     heights = [c.height_of(p) for p in (10.2, 11.2, 12.4, 13.8, 15.2, 16.2)]
     bone = [_cage_point(c, k, 1, 90.0, z, 9.0 * k) for z in heights]
-    radii = [6.5 * k, 6.0 * k, 4.6 * k, 4.8 * k, 4.8 * k, 2.5 * k]
+    widths = [6.5 * k, 6.0 * k, 4.6 * k, 4.8 * k, 4.8 * k, 2.5 * k]
     chain(
-        canvas, bone, radii, stretch=(3.4, 1, 1), shell_mm=1.0 * style.shell, spongy_hu=style.spongy_hu * 0.7
+        canvas, bone, widths, stretch=(3.4, 1, 1), shell_mm=1.0 * style.shell, spongy_hu=style.spongy_hu * 0.7
     )
 
 
@@ -150,7 +150,7 @@ def paint_shoulders(canvas: Canvas, c: Coarse, plan: SpinePlan, style: BoneStyle
         ball = np.array([x + side * 168 * k, y - 8, z - 4])
         chain(
             canvas,
-            [ball, ball + [side * 6, 0, -8], ball + [side * 14, 0, -120]],
+            ball + np.array([[0, 0, 0], [side * 6, 0, -8], [side * 14, 0, -120]]),
             [24 * k, 22 * k, 12 * k],
             shell_mm=2.2,
         )
@@ -161,7 +161,7 @@ def paint_skull(
 ) -> None:
     """Brain case with its opening for the cord, skull base, face and jaw."""
     k = plan.scale
-    outer = c.blob(-3.4, (0, 22), (73 * k, 92 * k, 77 * k))
+    outer = brain_case(c, k)
     thick = 6.0 + 1.2 * c.noise(rng, 14) + np.clip((c.height_of(-1.2) - c.z) * 0.08, 0, 4)
     case = np.maximum(outer, -(outer + thick))
     hole = np.sqrt(c.dx**2 + (c.dy + 18 * k) ** 2) - 16.5 * k
@@ -182,7 +182,6 @@ def paint_skull(
             chain(canvas, points, [r * k for r in radii], stretch=stretch, shell_mm=shell, spongy_hu=hu)
 
     rods([(19, -6, 9.5), (21, -4, 15)], [5.5, 7], (1, 1.5, 1), 1.4, spongy * 1.5)
-    rods([(3, 2, 16), (4, 28, 44)], [5, 7], (1.8, 1, 1), 1.3, spongy)
     rods([(16, 12, 26), (50, -2, 24)], [8, 9], (1, 1, 1), 2.5, 500)
     rods([(50, -4, 20), (50, -8, -2)], [11, 6], (0.8, 1, 1), 1.2, -250)
     rods([(0, 40, 7), (0, 84, 5)], [4.5, 5.5], (3.2, 1, 0.4), 1.5, 500)

@@ -14,7 +14,7 @@ def canal_points(plan: SpinePlan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     points, wide, deep = [], [], []
     for level in plan.levels:
         s = level.sizes
-        back = 12.5 + s.canal_depth / 2 if level.label == 1 else s.depth / 2 + s.canal_depth / 2
+        back = 12.5 + s.canal_depth / 2 if level.label == 1 else s.canal_depth / 2 - s.canal_front
         points.append(level.centre_mm - level.axes[:, 1] * back)
         wide.append(s.canal_width / 2)
         deep.append(s.canal_depth / 2)

@@ -11,7 +11,7 @@ from spondyl.phantom.shapes import Array, smooth_max
 
 __all__ = ["BODY_SHELL_MM", "BoneStyle", "body_shape", "paint_vertebra", "tube"]
 
-BODY_SHELL_MM = 0.7
+BODY_SHELL_MM = 0.5
 _SUPERELLIPSE = 2.35  # exponent of a body's outline seen from above: 2 an ellipse, larger is squarer
 
 
@@ -35,7 +35,7 @@ class BoneStyle:
 def tube(half_width: float, half_depth: float, centre_v: float) -> Sdf:
     """An upright elliptical tube, such as the spinal canal."""
 
-    def shape(u: Array, v: Array, w: Array) -> Array:
+    def shape(u: Array, v: Array, _w: Array) -> Array:
         p, q = u / np.float32(half_width), (v - np.float32(centre_v)) / np.float32(half_depth)
         norm = np.sqrt(p * p + q * q) + np.float32(1e-4)
         slope = np.sqrt((p / half_width) ** 2 + (q / half_depth) ** 2) + np.float32(1e-5)
@@ -56,7 +56,7 @@ def body_shape(level: Level, spur_mm: float = 0.0, spur_side: float = 0.0) -> Sd
     front, middle, back = level.heights_mm
     dip = (front + back) / 2 - middle
     uncus = 2.6 if level.label in range(3, 8) else 0.0
-    waist = 0.05 if level.label < 8 else 0.1
+    waist = 0.06 if level.label < 8 else 0.15
     n = _SUPERELLIPSE
 
     def shape(u: Array, v: Array, w: Array) -> Array:
@@ -88,7 +88,7 @@ def _arch(solid: Solid, level: Level, shell: float) -> None:
     s, half = level.sizes, level.sizes.depth / 2
     up = s.pedicle_up * level.heights_mm[2] / 2
     side = s.canal_width / 2 + s.pedicle_width / 2
-    middle, back = -half - s.canal_depth / 2, -half - s.canal_depth
+    middle, back = s.canal_front - s.canal_depth / 2, s.canal_back
     tall = 0.34 * min(level.below_mm, 30) * (0.85 if s.lumbar > 0.5 else 1.0)
     low = -0.16 * level.heights_mm[1] - (2 if s.lumbar < 0.5 else 0)
     for sign in (-1, 1):
@@ -101,7 +101,7 @@ def _arch(solid: Solid, level: Level, shell: float) -> None:
             shell_mm=1.2 * shell,
             blend_mm=2.5,
         )
-        thick = 2.6 if s.lumbar < 0.5 else 3.2
+        thick = 3.1 if s.lumbar < 0.5 else 3.5
         solid.rod(
             (sign * side, middle - 1, up * 0.5),
             (sign * 1.0, back - thick, low),
@@ -114,7 +114,7 @@ def _arch(solid: Solid, level: Level, shell: float) -> None:
 def _processes(solid: Solid, level: Level, shell: float, jitter: np.ndarray) -> None:
     """Spinous and transverse processes."""
     s, half = level.sizes, level.sizes.depth / 2
-    back = -half - s.canal_depth
+    back = s.canal_back
     low = -0.16 * level.heights_mm[1] - (3 if s.lumbar < 0.5 else 1)
     tip = (1.5 * jitter[0], back - s.spinous, low - s.spinous_drop)
     stretch = (1, 1.3, s.spinous_tall / s.spinous_thick)
@@ -163,6 +163,16 @@ def _facets(solid: Solid, level: Level, shell: float) -> None:
         )
 
 
+def _thicken_plates(solid: Solid, level: Level, shell: float) -> None:
+    """Compact bone of the body: thick at the plates, thin at the waist."""
+    if solid.box is None:
+        return
+    _, _, w = solid.local(solid.box)
+    body = solid.shell == np.float32(BODY_SHELL_MM)
+    near = np.clip((np.abs(w[body]) / (level.heights_mm[1] / 2) - 0.62) / 0.25, 0, 1)
+    solid.shell[body] = np.float32(shell) * (0.42 + 0.5 * near)
+
+
 def paint_vertebra(canvas: Canvas, level: Level, style: BoneStyle, rng: np.random.Generator) -> None:
     """Paint C3 to L6 (T13 included) from its plan."""
     s, half = level.sizes, level.sizes.depth / 2
@@ -184,14 +194,14 @@ def paint_vertebra(canvas: Canvas, level: Level, style: BoneStyle, rng: np.rando
     solid.distance += 0.3 * canvas.roughness[solid.box]
     shape = body_shape(level, spur, spur_side)
     reach = (s.width / 2 + 3, half + 3, max(level.heights_mm) / 2 + 3)
-    solid.add(shape, -np.array(reach), reach, shell_mm=BODY_SHELL_MM * style.shell, blend_mm=2.0)
-    bite = 0.9 if level.label >= 8 else 0.3
+    solid.add(shape, -np.array(reach), reach, shell_mm=BODY_SHELL_MM, blend_mm=2.0)
     depth = s.canal_depth / 2
     solid.cut(
-        tube(s.canal_width / 2, depth, -half - depth + bite),
-        (-s.canal_width / 2 - 1, -half - s.canal_depth - 1, -tall),
-        (s.canal_width / 2 + 1, -half + bite + 1, tall),
+        tube(s.canal_width / 2, depth, s.canal_front - depth),
+        (-s.canal_width / 2 - 1, s.canal_back - 1, -tall),
+        (s.canal_width / 2 + 1, s.canal_front + 1, tall),
     )
+    _thicken_plates(solid, level, style.shell)
     solid.shell *= 1 + 0.35 * np.clip(canvas.roughness[solid.box], -1.5, 2)
     gap = 1.0 if NAMES[level.label][0] != "C" else 0.8
     canvas.add_bone(solid.box, solid.distance, solid.shell, spongy, level.label, gap)
