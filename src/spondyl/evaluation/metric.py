@@ -58,9 +58,8 @@ def mean(values: FloatArray, weights: FloatArray) -> FloatArray:
 
 def deviation(values: FloatArray, weights: FloatArray) -> FloatArray:
     """Population standard deviation."""
-    centred = values - (values.mean() if len(values) else 0.0)  # or squares would cancel
-    variance = mean(centred**2, weights) - mean(centred, weights) ** 2
-    return np.sqrt(np.maximum(variance, 0))
+    centred = values - mean(values, weights)[:, None]  # E[x²] - E[x]² would cancel
+    return np.sqrt(_divide((weights * centred**2).sum(axis=1), weights.sum(axis=1)))
 
 
 def median(values: FloatArray, weights: FloatArray) -> FloatArray:

@@ -24,7 +24,10 @@ AIR_HU = -1024.0
 """Shown where the surface leaves the scan."""
 
 MOST_PIXELS = 1400
-"""Height of the largest picture; a taller box gets larger pixels."""
+"""Longer side of the largest picture; a larger box gets larger pixels."""
+
+LEAST_MM = 40.0
+"""Smallest side of what is shown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,15 +62,19 @@ def extent_of(grid: Grid) -> FloatArray:
 def view_box(
     grid: Grid, guide_mm: FloatArray, *, margin_mm: tuple[float, float, float] = (85, 85, 120)
 ) -> FloatArray:
-    """World box ``(2, 3)`` worth showing: the scan, at most ``margin_mm`` around the points ``(n, 3)``."""
-    box = extent_of(grid)
-    if len(guide_mm) == 0:
-        return box
-    points = guide_mm
-    near = np.array([points.min(axis=0) - margin_mm, points.max(axis=0) + margin_mm])
-    low, high = np.maximum(box[0], near[0]), np.minimum(box[1], near[1])
-    # Centroids outside their scan are an error upstream; the picture must not fail over it.
-    return np.array([low, high]) if (high - low > 1).all() else box
+    """World box ``(2, 3)`` worth showing: the scan, at most ``margin_mm`` around the points ``(n, 3)``.
+
+    At least :data:`LEAST_MM` along every axis, so that a few slices still make a picture.
+    """
+    low, high = extent_of(grid)
+    if len(guide_mm):
+        near_low = np.maximum(low, guide_mm.min(axis=0) - margin_mm)
+        near_high = np.minimum(high, guide_mm.max(axis=0) + margin_mm)
+        # Points far outside their scan are an error upstream; the picture must not fail over it.
+        if (near_high - near_low > 0).all():
+            low, high = near_low, near_high
+    lack = np.maximum(LEAST_MM - (high - low), 0) / 2
+    return np.array([low - lack, high + lack])
 
 
 def cut(
@@ -91,7 +98,7 @@ def cut(
         slab_mm: Thickness averaged across the surface; calms noise.
     """
     across, depth = (1, 0) if plane == "sagittal" else (0, 1)
-    pixel_mm = max(0.5, min(volume.grid.spacing_mm) / 2, (box[1, 2] - box[0, 2]) / MOST_PIXELS)
+    pixel_mm = max(0.5, min(volume.grid.spacing_mm) / 2, (box[1] - box[0]).max() / MOST_PIXELS)
     columns = _centres(box[0, across], box[1, across], pixel_mm)
     rows = _centres(box[0, 2], box[1, 2], pixel_mm)
     points = np.empty((len(rows), len(columns), 3))
@@ -146,13 +153,8 @@ def _curve(points: FloatArray, depth: int, rows: FloatArray, box: FloatArray) ->
 def _sample(volume: Volume, points_mm: FloatArray, order: int, fill: float) -> npt.NDArray[Any]:
     """Values at world points ``(rows, columns, 3)``; outside the scan ``fill``."""
     voxels = np.moveaxis(volume.grid.to_voxel(points_mm), -1, 0)
-    values = ndimage.map_coordinates(
-        volume.data,
-        voxels,
-        np.float32 if order else volume.data.dtype,
-        order,
-        mode="nearest",
-        prefilter=False,
-    )
-    values[~volume.grid.contains(points_mm)] = fill
+    kind = np.float32 if order else volume.data.dtype
+    values = ndimage.map_coordinates(volume.data, voxels, kind, order, mode="nearest", prefilter=False)
+    for axis, size in zip(voxels, volume.grid.shape, strict=True):
+        values[(axis < -0.5) | (axis > size - 0.5)] = fill
     return np.asarray(values)
