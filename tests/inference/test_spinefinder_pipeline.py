@@ -127,7 +127,7 @@ def test_the_working_orientation_of_the_recipe_is_free():
 def test_nothing_detected_is_an_empty_spine():
     spine = pipeline()(Volume(np.zeros((20, 20, 20), np.int16), Grid((20, 20, 20), np.eye(4))))
     assert len(spine) == 0
-    assert [flag.code for flag in spine.flags] == ["nothing_found"]
+    assert [flag.code for flag in spine.flags] == ["no_spine"]
     assert not spine.mask.data.any()
 
 
@@ -135,7 +135,7 @@ def test_what_is_too_small_is_flagged_and_left_out_of_the_mask():
     scan = toy_scan()
     spine = pipeline(aggregation={"min_voxels": 10**6, "size_share": 0})(scan)
     assert len(spine) == 0
-    assert {flag.code for flag in spine.flags} == {"nothing_found", "too_small"}
+    assert {flag.code for flag in spine.flags} == {"no_spine", "too_small"}
     assert not spine.mask.data.any()
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["measure"]
 
 
-def measure(
+def measure(  # noqa: PLR0913 - options of a command
     dataset: Path,
     detection: Path | None = None,
     identification: Path | None = None,
@@ -27,6 +27,7 @@ def measure(
     plots: Path = Path("plots"),
     save_predictions: Annotated[bool, Parameter(negative=())] = False,
     engine: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto",
+    precision: Literal["f32", "bf16"] = "f32",
     threads: int | None = None,
 ) -> int:
     """Predict every annotated scan of a data set and report how well it went.
@@ -44,6 +45,7 @@ def measure(
         plots: Folder for the box plot.
         save_predictions: Also write mask.nii.gz, centroids.json and preview.png per scan.
         engine: What runs the networks.
+        precision: bf16 is about twice as fast where the processor knows it, and less exact.
         threads: CPU threads (default: all).
     """
     from spondyl.cli.predict import choose_model
@@ -54,7 +56,7 @@ def measure(
 
     cases = find_cases(dataset)
     model = detection if identification is None else choose_model(None, detection, identification)
-    pipeline = load_pipeline(model, engine=engine, threads=threads)
+    pipeline = load_pipeline(model, engine=engine, threads=threads, precision=precision)
     measured: list[Measured] = []
     with _bars(len(cases)) as progress:
         done = measure_cases(cases, pipeline, output, save_predictions=save_predictions, progress=progress)

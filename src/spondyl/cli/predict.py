@@ -133,8 +133,14 @@ def show_outcome(console: "Console", outcome: "Outcome | Failure") -> None:
         sure = "–" if vertebra.probability is None else f"{vertebra.probability:.0%}"
         table.add_row(vertebra.name, *(f"{value:.1f}" for value in vertebra.centroid_mm), sure)
     console.print(table)
-    for flag in (*outcome.spine.flags, *(flag for v in outcome.spine for flag in v.flags)):
-        console.print(f"note: {flag.message}", highlight=False, soft_wrap=True)
+    about: dict[str, list[str]] = {flag.message: [] for flag in outcome.spine.flags}
+    for vertebra in outcome.spine:
+        for flag in vertebra.flags:
+            about.setdefault(flag.message, []).append(vertebra.name)
+    for message, names in about.items():
+        console.print(
+            ": ".join([*filter(None, [", ".join(names)]), message]), highlight=False, soft_wrap=True
+        )
     console.print(f"files: {outcome.folder}\n", highlight=False, soft_wrap=True)
 
 

@@ -1,1 +1,3 @@
 """From what the networks say to named vertebrae."""
+
+__all__: list[str] = []

@@ -87,7 +87,7 @@ class SpinefinderPipeline:
 
         Returns:
             Vertebrae without probabilities (the reference has none), with the mask on the grid
-            of ``volume``. Nothing found is an empty spine with the flag ``nothing_found``.
+            of ``volume``. Nothing found is an empty spine with the flag ``no_spine``.
             The provenance holds ``tiling`` and ``voxel_counts`` besides what all pipelines give.
         """
         timer = StepTimer()
@@ -208,7 +208,7 @@ class SpinefinderPipeline:
 def _flags(kept: list[LabelledRegion], dropped: list[LabelledRegion]) -> list[Flag]:
     flags = []
     if not kept:
-        flags.append(Flag("nothing_found", "No vertebra was found in this scan."))
+        flags.append(Flag("no_spine", "No vertebra was found in this scan."))
     if dropped:
         names = ", ".join(name_of(region.label) for region in dropped)
         flags.append(Flag("too_small", f"Too few voxels to count as a vertebra: {names}."))
