@@ -8,14 +8,15 @@ import numpy.typing as npt
 
 from spondyl.anatomy import NAMES
 from spondyl.phantom.atypical import paint_atlas, paint_axis, paint_sacrum
-from spondyl.phantom.body import BodyStyle, paint_body
+from spondyl.phantom.body import paint_body
 from spondyl.phantom.canvas import Canvas
 from spondyl.phantom.coarse import Coarse
+from spondyl.phantom.figure import BodyStyle
 from spondyl.phantom.hardware import add_streaks, paint_metal, paint_table
 from spondyl.phantom.options import ORDINARY, PhantomOptions, ladder
 from spondyl.phantom.plan import SpinePlan, plan_spine
 from spondyl.phantom.render import render_bones
-from spondyl.phantom.scanner import add_noise, average_slices, blur
+from spondyl.phantom.scanner import add_noise, add_shoulder_streaks, average_slices, blur
 from spondyl.phantom.shapes import noise_field
 from spondyl.phantom.skeleton import paint_pelvis, paint_ribs, paint_shoulders, paint_skull
 from spondyl.phantom.spine_soft import paint_canal, paint_discs
@@ -195,6 +196,7 @@ def _scan(
     place = coarse.at_height(canvas.z)[0]
     load = 1 + 0.7 * np.exp(-(((place - 8.5) / 2) ** 2)) + 0.3 * np.exp(-(((place - 26) / 3) ** 2))
     add_noise(hu, np.roll(grain, 7, 0), options.noise_hu * np.sqrt(every) ** 0.7, load.astype(np.float32))
+    add_shoulder_streaks(hu, np.roll(grain, 3, 1), 2.2 * options.noise_hu, place)
     thickness = options.slice_thickness_mm or options.spacing_mm[2]
     slices = max(round(thickness / grid.spacing_mm[2]), 1)
     scan = average_slices(Volume(hu, grid), every, slices)

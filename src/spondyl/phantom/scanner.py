@@ -6,7 +6,7 @@ from scipy import ndimage
 from spondyl.phantom.shapes import Array
 from spondyl.volume import Grid, Volume
 
-__all__ = ["add_noise", "average_slices", "blur"]
+__all__ = ["add_noise", "add_shoulder_streaks", "average_slices", "blur"]
 
 
 def blur(hu: Array, grid: Grid, sigma_mm: float) -> Array:
@@ -26,6 +26,24 @@ def add_noise(hu: Array, grain: Array, level_hu: float, load: Array) -> None:
         load: How much stronger the noise is at each height, ``(nz,)``: shoulders and pelvis absorb more.
     """
     hu += grain * (np.float32(level_hu) * load.astype(np.float32))
+
+
+def add_shoulder_streaks(hu: Array, grain: Array, level_hu: float, place: Array) -> None:
+    """Add the sideways streaks of a scan through both shoulders, in place.
+
+    Args:
+        hu: The image, first axis from side to side.
+        grain: Noise of standard deviation 1, same shape.
+        level_hu: Standard deviation of the streaks at the shoulders.
+        place: Level position of every slice, 8 is T1.
+    """
+    weight = np.exp(-(((place - 8.3) / 1.5) ** 2))
+    slices = np.flatnonzero(weight > 0.1)
+    if len(slices):
+        part = slice(int(slices[0]), int(slices[-1]) + 1)
+        streaks = ndimage.uniform_filter1d(grain[:, :, part], min(31, hu.shape[0]), axis=0, mode="wrap")
+        streaks *= (level_hu / max(float(streaks.std()), 1e-6) * weight[part]).astype(np.float32)
+        hu[:, :, part] += streaks
 
 
 def average_slices(volume: Volume, every: int, slices: int) -> Volume:

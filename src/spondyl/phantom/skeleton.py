@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.anatomy import NAMES
-from spondyl.phantom.body import CAGE_BACK, CAGE_FRONT, CAGE_SQUARE, CAGE_WIDTH, brain_case, cage_outline
 from spondyl.phantom.canvas import Canvas, Solid
 from spondyl.phantom.coarse import Coarse, table_at
+from spondyl.phantom.figure import CAGE_BACK, CAGE_FRONT, CAGE_SQUARE, CAGE_WIDTH, brain_case, cage_outline
 from spondyl.phantom.plan import Level, SpinePlan
 from spondyl.phantom.vertebra import BoneStyle
 
