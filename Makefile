@@ -15,7 +15,7 @@ install: $(VENV)/.core ## Install Spondyl without torch into .venv
 
 demo: $(VENV)/.core ## Install, make a synthetic scan, then find, name and segment its vertebrae
 	$(BIN)/spondyl phantom demo/scans -n 1 --seed 1
-	$(BIN)/spondyl predict demo/scans -o demo/results
+	$(BIN)/spondyl predict demo/scans -o demo/results --overwrite
 	@echo "The results:" && find demo/results -type f | sort
 
 develop: $(VENV)/.develop ## Install everything the tests and checks need into .venv
