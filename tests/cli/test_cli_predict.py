@@ -73,6 +73,12 @@ def test_a_model_that_is_none(scan, tmp_path):
         app(["predict", str(scan), "-o", str(tmp_path / "out"), "--model", str(tmp_path)])
 
 
+def test_no_threads_at_all_is_refused(scan, tmp_path, reader_model, capsys):
+    assert _run(scan, "-o", tmp_path / "out", "--model", reader_model, "--threads", 0) != 0
+    assert "threads" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_as_a_program_without_torch(scan, tmp_path, reader_model):
     code = "import sys; sys.modules['torch'] = None; from spondyl.cli import main; main()"
     words = ["predict", scan, "-o", tmp_path / "out", "--model", reader_model, "--json"]

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +28,7 @@ def measure(  # noqa: PLR0913 - options of a command
     save_predictions: Annotated[bool, Parameter(negative=())] = False,
     engine: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto",
     precision: Literal["f32", "bf16"] = "f32",
-    threads: int | None = None,
+    threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
 ) -> int:
     """Predict every annotated scan of a data set and report how well it went.
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ def predict(  # noqa: PLR0913 - options of a command
     identification: Path | None = None,
     engine: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto",
     precision: Literal["f32", "bf16"] = "f32",
-    threads: int | None = None,
+    threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> int:
