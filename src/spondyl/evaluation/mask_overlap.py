@@ -36,9 +36,9 @@ METRICS = (
         "nsd",
         "normalised surface Dice",
         "share",
-        "Share of the true and the predicted surface voxels of one label that lie within the "
+        "Share of the area of the true and the predicted surface of one label that lies within the "
         "tolerance (3 mm unless told otherwise) of the other surface, averaged like Dice; 0 for a "
-        "label that was not predicted.",
+        "label that was not predicted (Nikolov et al. 2021).",
         _nsd,
         mean,
     ),
@@ -46,8 +46,8 @@ METRICS = (
         "hd95",
         "95 % Hausdorff distance",
         "mm",
-        "The larger of both directed 95th percentiles of the distance between surface voxels of one "
-        "label, averaged over labels in both masks.",
+        "The larger of both directed 95th percentiles of the distance between the surfaces of one "
+        "label, weighted by area, averaged over labels in both masks.",
         _hd95,
         mean,
         higher_is_better=False,

@@ -1,9 +1,10 @@
 """Overlap of two masks, per vertebra: Dice, and surface distances in world millimetres.
 
-The surface of a label is the set of its voxels with a face towards another label or the edge of
-the image, taken at the voxel centres. Distances are found by a k-d tree on world positions, so
-anisotropic and oblique grids need no special care. A vertebra with an empty prediction has
-Dice 0 and NSD 0, and no HD95.
+A surface runs between voxels, not through them: its points lie where eight voxels meet of which
+some are inside, and each stands for a piece of area. On real vertebrae this agrees with
+DeepMind's ``surface-distance`` (Nikolov et al. 2021) to a few thousandths of NSD. Distances are
+found by a k-d tree on world positions, so anisotropic and oblique grids need no special care.
+A vertebra with an empty prediction has Dice 0 and NSD 0, and no HD95.
 """
 
 from dataclasses import dataclass
@@ -15,10 +16,13 @@ from scipy.spatial import cKDTree
 
 from spondyl.volume import Grid, Volume
 
-__all__ = ["NSD_TOLERANCE_MM", "LevelOverlap", "overlap"]
+__all__ = ["NSD_TOLERANCE_MM", "LevelOverlap", "overlap", "surface"]
 
 NSD_TOLERANCE_MM = 3.0
 """Surface distance that still counts as right; TotalSegmentator's, so that numbers compare."""
+
+ROUNDING_MM = 1e-6
+"""World coordinates round; a distance of exactly the tolerance is within it."""
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -31,10 +35,10 @@ class LevelOverlap:
     Attributes:
         label: VerSe number.
         dice: 2 |A and B| / (|A| + |B|), 0-1.
-        nsd: Normalised surface Dice, 0-1: share of both surfaces that lies within the tolerance
-            of the other surface (Nikolov et al. 2021, with voxels as surface elements).
-        hd95_mm: The larger of both directed 95th percentiles of surface distance; ``None`` if
-            the prediction holds no such label.
+        nsd: Normalised surface Dice, 0-1: share of the area of both surfaces that lies within the
+            tolerance of the other surface (Nikolov et al. 2021).
+        hd95_mm: The larger of both directed 95th percentiles of surface distance, weighted by
+            area; ``None`` if the prediction holds no such label.
     """
 
     label: int
@@ -90,15 +94,44 @@ def _compare(label: int, true: BoolArray, found: BoolArray, grid: Grid, toleranc
     dice = 2 * int((true & found).sum()) / (int(true.sum()) + int(found.sum()))
     if not found.any():
         return LevelOverlap(label, dice, 0.0, None)
-    surface_true, surface_found = _surface(true, grid), _surface(found, grid)
-    to_found = cKDTree(surface_found).query(surface_true)[0]
-    to_true = cKDTree(surface_true).query(surface_found)[0]
-    near = int((to_found <= tolerance_mm).sum()) + int((to_true <= tolerance_mm).sum())
-    hd95 = max(float(np.percentile(to_found, 95)), float(np.percentile(to_true, 95)))
-    return LevelOverlap(label, dice, near / (len(to_found) + len(to_true)), hd95)
+    points_true, area_true = surface(true, grid)
+    points_found, area_found = surface(found, grid)
+    to_found = cKDTree(points_found).query(points_true)[0]
+    to_true = cKDTree(points_true).query(points_found)[0]
+    limit = tolerance_mm + ROUNDING_MM
+    near = area_true[to_found <= limit].sum() + area_found[to_true <= limit].sum()
+    hd95 = max(_percentile(to_found, area_true, 0.95), _percentile(to_true, area_found, 0.95))
+    return LevelOverlap(label, dice, float(near / (area_true.sum() + area_found.sum())), hd95)
 
 
-def _surface(area: BoolArray, grid: Grid) -> FloatArray:
-    """World positions ``(n, 3)`` of the voxels of an area that have a face towards its outside."""
-    inner = ndimage.binary_erosion(area)  # beyond the array counts as outside
-    return grid.to_world(np.argwhere(area & ~inner))
+def surface(inside: BoolArray, grid: Grid) -> tuple[FloatArray, FloatArray]:
+    """The surface of an area as world points ``(n, 3)`` with the mm² ``(n,)`` each stands for.
+
+    The points are those where eight voxels meet of which some are inside; each stands for the length
+    of the area's gradient there times the volume of a voxel, which is exact on flat faces.
+
+    Args:
+        inside: The area, voxels on ``grid``.
+        grid: Any orientation and spacing.
+    """
+    padded = np.pad(inside, 1).astype(np.int8)  # beyond the array counts as outside
+    corners = np.array(
+        [padded[i : i - 1 or None, j : j - 1 or None, k : k - 1 or None] for i, j, k in np.ndindex(2, 2, 2)]
+    ).reshape(2, 2, 2, *(n - 1 for n in padded.shape))
+    count = corners.sum(axis=(0, 1, 2))
+    where = (count > 0) & (count < 8)
+    gradient = np.stack(
+        [np.diff(corners[..., where].astype(float), axis=axis).mean(axis=(0, 1, 2)) for axis in range(3)],
+        axis=-1,
+    )
+    volume = abs(np.linalg.det(grid.affine[:3, :3]))
+    area = volume * np.linalg.norm(gradient @ grid.inverse[:3, :3], axis=1)
+    return grid.to_world(np.argwhere(where) - 0.5), area
+
+
+def _percentile(distances: FloatArray, area: FloatArray, share: float) -> float:
+    """The smallest distance that at least this share of the surface does not exceed."""
+    order = np.argsort(distances)
+    below = np.cumsum(area[order])
+    place = min(int(np.searchsorted(below, share * below[-1] * (1 - 1e-9))), len(order) - 1)
+    return float(distances[order][place])
