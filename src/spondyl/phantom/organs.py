@@ -7,7 +7,7 @@ import numpy as np
 from spondyl.phantom.canvas import Tissue
 from spondyl.phantom.coarse import Coarse
 from spondyl.phantom.figure import BodyStyle, body_column, spine_bed
-from spondyl.phantom.shapes import Array, smooth_max
+from spondyl.phantom.shapes import Array, smooth_max, smooth_min
 
 __all__ = ["paint_abdomen", "paint_lungs", "paint_mediastinum", "paint_trunk_vessels"]
 
@@ -58,7 +58,11 @@ def paint_mediastinum(c: Coarse, s: BodyStyle, rng: np.random.Generator) -> None
     )
     wall = c.column({5: 26, 8: 28, 12: 40}, {5: 0, 11: 2, 12: 3}, {5: 11, 12: 11})
     c.paint(wall, 45.0, Tissue.CARTILAGE)
-    c.paint(wall + 2.5, -990.0, Tissue.GAS)
+    ahead, size = {11.5: 40, 13.6: 34}, {11.6: 10, 13.6: 7.5}
+    right, left = (c.column(ahead, {11.5: side * 2, 13.6: side * 30 * k}, size) for side in (1, -1))
+    c.paint(smooth_min(right, left, 3), 40.0, Tissue.CARTILAGE)
+    for airway in (wall, right, left):
+        c.paint(airway + 2.5, -990.0, Tissue.GAS)
 
 
 def paint_abdomen(c: Coarse, s: BodyStyle, inner: Array, above: Array, rng: np.random.Generator) -> None:

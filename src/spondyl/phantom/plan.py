@@ -7,9 +7,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.anatomy import NAMES
+from spondyl.anatomy import NAMES, label_of
 from spondyl.phantom.options import PhantomOptions, ladder
-from spondyl.phantom.sizes import Sizes, sizes_of
+from spondyl.phantom.sizes import Sizes, position_of, sizes_of
 from spondyl.statistics import spine_statistics
 
 __all__ = ["Fracture", "Level", "SpinePlan", "plan_spine"]
@@ -94,9 +94,6 @@ class SpinePlan:
 
     def find(self, name: str) -> Level:
         """The level of that name, or the nearest one there is (T12 for a missing L1, and so on)."""
-        from spondyl.anatomy import label_of
-        from spondyl.phantom.sizes import position_of
-
         place = position_of(label_of(name))
         return min(self.levels, key=lambda level: abs(position_of(level.label) - place))
 
@@ -144,7 +141,9 @@ def _heights(
     height: float, label: int, fracture: Fracture | None, rng: np.random.Generator
 ) -> tuple[float, float, float]:
     """Body height in front, in the middle and behind."""
-    wedge = float(np.interp(label, [3, 8, 15, 19, 22, 24], [0.0, -0.02, -0.05, -0.05, 0.02, 0.1]))
+    wedge = float(
+        np.interp(position_of(label), [3, 8, 15, 19, 22, 24], [0.0, -0.02, -0.05, -0.05, 0.02, 0.1])
+    )
     wedge += 0.015 * float(rng.standard_normal())
     dip = float(np.clip(rng.normal(0.08, 0.02), 0.03, 0.14)) if label > 7 else 0.07
     front, middle, back = height * (1 + wedge / 2), height * (1 - dip), height * (1 - wedge / 2)
@@ -199,8 +198,7 @@ def plan_spine(options: PhantomOptions, rng: np.random.Generator, near: str) -> 
         rng, len(steps), table.lean_correlation
     )
     curve = _scoliosis(labels, options.scoliosis_deg, rng)
-    near_index = min(range(len(labels)), key=lambda i: abs(labels[i] - _number(near)))
-    fractures = _draw_fractures(labels, options.fractures, near_index, rng)
+    fractures = _draw_fractures(labels, options.fractures, labels.index(label_of(near)), rng)
     levels = []
     sizes = [sizes_of(label, scale, rng) for label in labels]
     heights = []
@@ -224,10 +222,3 @@ def plan_spine(options: PhantomOptions, rng: np.random.Generator, near: str) -> 
     tail_tilt = np.array(_SACRAL_TILT) + tilt[-1] - 55 + rng.normal(0, 4, 3)
     tail = _directions(tail_tilt, np.zeros(3)) * (np.array(_SACRAL_STEP) * scale)[:, None]
     return SpinePlan(tuple(levels), centres[-1] + np.cumsum(tail, axis=0), scale, age)
-
-
-def _number(name: str) -> int:
-    """VerSe number of a name."""
-    from spondyl.anatomy import label_of
-
-    return label_of(name)

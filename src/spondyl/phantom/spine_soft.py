@@ -5,6 +5,7 @@ import numpy as np
 from spondyl.phantom.canvas import Canvas, Solid, Tissue
 from spondyl.phantom.plan import Level, SpinePlan
 from spondyl.phantom.shapes import Array
+from spondyl.phantom.vertebra import SQUARENESS
 
 __all__ = ["canal_points", "paint_canal", "paint_discs"]
 
@@ -74,7 +75,7 @@ def _disc(canvas: Canvas, upper: Level, lower: Level, hu: float, vacuum: bool) -
     half_width = (upper.sizes.width + lower.sizes.width) / 4 * 1.02
     half_depth = (upper.sizes.depth + lower.sizes.depth) / 4 * 1.03
     u, v, w = solid.local(solid.box)
-    n = np.float32(2.35)
+    n = np.float32(SQUARENESS)
     norm = ((np.abs(u) / half_width) ** n + (np.abs(v) / half_depth) ** n) ** (1 / n) + np.float32(1e-4)
     radius = np.sqrt(u * u + v * v)
     wall: Array = (radius - radius / norm).astype(np.float32)

@@ -9,10 +9,10 @@ from spondyl.phantom.canvas import Canvas, Sdf, Solid
 from spondyl.phantom.plan import Level
 from spondyl.phantom.shapes import Array, smooth_max
 
-__all__ = ["BODY_SHELL_MM", "BoneStyle", "body_shape", "paint_vertebra", "tube"]
+__all__ = ["BODY_SHELL_MM", "SQUARENESS", "BoneStyle", "body_shape", "paint_vertebra", "tube"]
 
 BODY_SHELL_MM = 0.5
-_SUPERELLIPSE = 2.35  # exponent of a body's outline seen from above: 2 an ellipse, larger is squarer
+SQUARENESS = 2.2  # exponent of a body's outline seen from above: 2 an ellipse, larger is squarer
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def body_shape(level: Level, spur_mm: float = 0.0, spur_side: float = 0.0) -> Sd
     dip = (front + back) / 2 - middle
     uncus = 2.6 if level.label in range(3, 8) else 0.0
     waist = 0.06 if level.label < 8 else 0.15
-    n = _SUPERELLIPSE
+    n = SQUARENESS
 
     def shape(u: Array, v: Array, w: Array) -> Array:
         along = np.clip(v / np.float32(0.75 * half_depth), -1.25, 1.25)
