@@ -9,7 +9,7 @@ from spine_toys import toy_scan
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
 from spondyl.training.corpus import prepare_case
 from spondyl.training.patches import PatchStream
-from spondyl.training.stage import build_network, train_stage
+from spondyl.training.stage import build_network, learning_rate, train_stage
 
 SMALL = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=True, levels=True)
 
@@ -69,3 +69,12 @@ def test_the_network_answers_what_the_recipe_asks():
     assert levels.shape == (1, 28, 4, 6, 8)
     (fine,) = build_network(recipe(1), "detection").eval()(torch.zeros(1, 2, 16, 16, 16))
     assert fine.shape == (1, 2, 16, 16, 16)
+
+
+def test_the_learning_rate_rises_then_falls_to_nothing():
+    settings = TrainingSettings(iterations=100, warmup=10, learning_rate=1.0)
+    rates = [learning_rate(n, settings) for n in range(1, 101)]
+    assert rates[4] == pytest.approx(0.5)
+    assert max(rates) == rates[9] == pytest.approx(1.0)
+    assert rates[54] == pytest.approx(0.5, abs=0.01)
+    assert rates[-1] == pytest.approx(0, abs=1e-9)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import fields
@@ -18,7 +19,7 @@ from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
 
-__all__ = ["build_network", "train_stage"]
+__all__ = ["build_network", "collate", "learning_rate", "train_stage"]
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +69,7 @@ def train_stage(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
-    schedule = _schedule(optimizer, settings)
-    parts = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
+    parts = {"network": network, "average": average, "optimizer": optimizer}
     done = _restore(checkpoint, parts, device)
     stream.seed += done  # a restart draws new patches instead of the old ones again
     batches = iter(DataLoader(stream, settings.batch_size, num_workers=workers, collate_fn=collate))
@@ -77,7 +77,9 @@ def train_stage(
     totals: dict[str, float] = {}
     started = time.monotonic()
     for iteration in range(done + 1, settings.iterations + 1):
-        losses = _step(network, optimizer, schedule, _to(next(batches), device), settings)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(iteration, settings)
+        losses = _step(network, optimizer, _to(next(batches), device), settings)
         average.update_parameters(network)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0.0) + value
@@ -95,7 +97,6 @@ def train_stage(
 def _step(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
     batch: Patch,
     settings: TrainingSettings,
 ) -> dict[str, float]:
@@ -107,18 +108,15 @@ def _step(
     loss.backward()
     nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip)
     optimizer.step()
-    schedule.step()
     return parts
 
 
-def _schedule(
-    optimizer: torch.optim.Optimizer, settings: TrainingSettings
-) -> torch.optim.lr_scheduler.LRScheduler:
-    """Linear warm-up, then a cosine down to zero."""
-    warm = torch.optim.lr_scheduler.LinearLR(optimizer, 0.01, 1.0, settings.warmup)
-    rest = max(settings.iterations - settings.warmup, 1)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, rest)
-    return torch.optim.lr_scheduler.SequentialLR(optimizer, [warm, cosine], [settings.warmup])
+def learning_rate(iteration: int, settings: TrainingSettings) -> float:
+    """Linear warm-up, then a cosine down to zero: of the iteration alone, so a restart needs no memory."""
+    if iteration <= settings.warmup:
+        return settings.learning_rate * iteration / max(settings.warmup, 1)
+    rest = (iteration - settings.warmup) / max(settings.iterations - settings.warmup, 1)
+    return settings.learning_rate * (1 + math.cos(math.pi * min(rest, 1))) / 2
 
 
 def _to(batch: Patch, device: str) -> Patch:
