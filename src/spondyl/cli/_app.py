@@ -6,6 +6,14 @@ import sys
 from cyclopts import App
 
 import spondyl
+from spondyl.cli.download import download
+from spondyl.cli.evaluate import evaluate
+from spondyl.cli.measure import measure
+from spondyl.cli.phantom import phantom
+from spondyl.cli.predict import predict
+from spondyl.cli.samples import samples
+from spondyl.cli.show import show
+from spondyl.cli.train import train
 from spondyl.errors import SpondylError
 
 __all__ = ["app", "main"]
@@ -13,14 +21,14 @@ __all__ = ["app", "main"]
 app = App(
     name="spondyl", help="Find, name and segment every vertebra in a CT scan.", version=spondyl.__version__
 )
-app.command("spondyl.cli.predict:predict")
-app.command("spondyl.cli.measure:measure")
-app.command("spondyl.cli.evaluate:evaluate")
-app.command("spondyl.cli.samples:samples")
-app.command("spondyl.cli.train:train")
-app.command("spondyl.cli.phantom:phantom")
-app.command("spondyl.cli.download:download")
-app.command("spondyl.cli.show:show")
+app.command(predict)
+app.command(measure)
+app.command(evaluate)
+app.command(samples)
+app.command(train)
+app.command(phantom)
+app.command(download)
+app.command(show)
 
 
 def main() -> None:

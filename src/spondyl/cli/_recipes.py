@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spondyl.recipes.spinefinder import SpinefinderRecipe
+    from spondyl.recipes.spondyl import SpondylRecipe
 
-__all__ = ["spinefinder_recipe"]
+__all__ = ["chosen_recipe", "spinefinder_recipe"]
 
 
 def spinefinder_recipe(name: str, changes: Mapping[str, Any]) -> "SpinefinderRecipe":
@@ -20,17 +21,44 @@ def spinefinder_recipe(name: str, changes: Mapping[str, Any]) -> "SpinefinderRec
         InputError: the recipe cannot be read, is another one, or does not take a value.
     """
     from spondyl.errors import InputError
-    from spondyl.recipes import load_recipe, recipe_from
     from spondyl.recipes.spinefinder import SpinefinderRecipe
 
-    recipe = load_recipe(name)
+    recipe = chosen_recipe(name, {"spinefinder": changes})
     if not isinstance(recipe, SpinefinderRecipe):
         raise InputError(f"{name}: a spinefinder recipe is needed here")
-    values = recipe.model_dump()
-    _update(values, changes)
-    changed = recipe_from(values, "options")
-    assert isinstance(changed, SpinefinderRecipe)
-    return changed
+    return recipe
+
+
+def chosen_recipe(name: str, changes: Mapping[str, Mapping[str, Any]]) -> "SpinefinderRecipe | SpondylRecipe":
+    """Load any recipe and change what the options say.
+
+    Args:
+        name: YAML file, or the name of a recipe.
+        changes: By recipe name, values by section; those that are ``None`` change nothing.
+
+    Raises:
+        InputError: the recipe cannot be read, an option belongs to another recipe, or a value
+            is out of range.
+    """
+    from spondyl.errors import InputError
+    from spondyl.recipes import load_recipe, recipe_from
+
+    values = load_recipe(name).model_dump()
+    own = changes.get(values["name"], {})
+    foreign = {key for other in changes.values() for key in _given(other)} - _given(own)
+    if foreign:
+        raise InputError(f"the recipe {values['name']!r} does not know: {', '.join(sorted(foreign))}")
+    _update(values, own)
+    recipe: SpinefinderRecipe | SpondylRecipe = recipe_from(values, "options")  # type: ignore[assignment]
+    return recipe
+
+
+def _given(changes: Mapping[str, Any]) -> set[str]:
+    """Names of the values that are not ``None``, whatever their section."""
+    names: set[str] = set()
+    for key, value in changes.items():
+        names |= _given(value) if isinstance(value, Mapping) else {key} - ({key} if value is None else set())
+    return names
 
 
 def _update(values: dict[str, Any], changes: Mapping[str, Any]) -> None:

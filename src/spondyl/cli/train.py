@@ -1,4 +1,4 @@
-"""``spondyl train``: both networks of the reference, from samples."""
+"""``spondyl train``: both networks of a recipe; the reference from samples, the default from scans."""
 
 import logging
 import warnings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-train = App(name="train", help="Train the networks of the reference system.")
+train = App(name="train", help="Train the networks of the reference or of the default system.")
 
 
 @Parameter(name="*")
@@ -27,9 +27,11 @@ class TrainOptions:
     """Options of both training commands.
 
     Attributes:
-        recipe: YAML file with what differs from the reference.
+        recipe: spinefinder (the reference), spondyl (the default system), or a YAML file with what
+            differs from one of them. With spondyl, TRAIN and VAL are data sets of scans.
         width: Channels of the first level (reference: detection 16, identification 32).
         epochs: Passes over the samples (reference: detection 50, identification 35).
+        iterations: Steps of the spondyl recipe.
         batch_size: Samples per step (reference: detection 16, identification 32).
         seed: Of weights and shuffling (reference: 1).
         precision: Arithmetic of the forward pass.
@@ -47,6 +49,7 @@ class TrainOptions:
     recipe: str = "spinefinder"
     width: int | None = None
     epochs: int | None = None
+    iterations: int | None = None
     batch_size: int | None = None
     seed: int | None = None
     precision: Literal["f32", "bf16"] | None = None
@@ -59,14 +62,26 @@ class TrainOptions:
     logs: Path = Path("logs")
     val_split: float = 0.0
 
+    def changes(self, stage: str) -> dict[str, dict[str, Any]]:
+        """By recipe, the values that were given, in that recipe's own sections."""
+        common = {"batch_size": self.batch_size}
+        reference = {"epochs": self.epochs, "precision": self.precision, "keep": self.keep, **common}
+        return {
+            "spinefinder": {
+                "seed": self.seed,
+                stage: {"network": {"width": self.width}, "training": reference},
+            },
+            "spondyl": {"training": {"iterations": self.iterations, "seed": self.seed, **common}},
+        }
+
 
 @train.command
 def detection(train: Path, val: Path, model: Path, /, *, options: TrainOptions | None = None) -> None:
     """Train the network that finds vertebrae.
 
     Args:
-        train: Folder of detection samples to learn from.
-        val: Folder of detection samples to validate on.
+        train: Folder of detection samples (recipe spondyl: of scans) to learn from.
+        val: The same to validate on.
         model: The model folder to write, by any name.
         options: How to train.
     """
@@ -78,8 +93,8 @@ def identification(train: Path, val: Path, model: Path, /, *, options: TrainOpti
     """Train the network that names vertebrae.
 
     Args:
-        train: Folder of identification samples to learn from.
-        val: Folder of identification samples to validate on.
+        train: Folder of identification samples (recipe spondyl: of scans) to learn from.
+        val: The same to validate on.
         model: The model folder to write, by any name.
         options: How to train.
     """
@@ -95,24 +110,31 @@ def _train(
 ) -> None:
     from rich.console import Console
 
-    from spondyl.cli._recipes import spinefinder_recipe
+    from spondyl.cli._recipes import chosen_recipe
+    from spondyl.recipes.spondyl import SpondylRecipe
 
+    recipe = chosen_recipe(options.recipe, options.changes(stage))
     _import_torch()
     from spondyl.training.options import RunOptions
     from spondyl.training.spinefinder import train_spinefinder
+    from spondyl.training.spondyl import train_spondyl
 
-    chosen = ("epochs", "batch_size", "precision", "keep")
-    changes: dict[str, Any] = {name: getattr(options, name) for name in chosen}
-    recipe = spinefinder_recipe(
-        options.recipe,
-        {"seed": options.seed, stage: {"network": {"width": options.width}, "training": changes}},
-    )
     names = ("device", "workers", "resume", "checkpoints", "keep_checkpoints", "logs", "val_split")
     run = RunOptions(**{name: getattr(options, name) for name in names})
     console = Console()
     with _bars(console) as show:
-        written = train_spinefinder(stage, training, val, model, recipe, run, show)
+        if isinstance(recipe, SpondylRecipe):
+            written = train_spondyl(stage, training, val, model, recipe, run, _by_iteration(show))
+        else:
+            written = train_spinefinder(stage, training, val, model, recipe, run, show)
     _report(console, written)
+
+
+def _by_iteration(show: "Callable[[Step], None]") -> "Callable[[int, int, dict[str, float]], None]":
+    """Show a training by iterations as one epoch."""
+    from spondyl.training.loop import Step
+
+    return lambda done, total, losses: show(Step(1, 1, done, total, sum(losses.values())))
 
 
 def _import_torch() -> None:
