@@ -44,13 +44,20 @@ def test_far_levels_cost_more_than_the_neighbour():
     assert right < near < far
 
 
-def test_unknown_voxels_do_not_count():
+def test_unknown_voxels_do_not_count_as_vertebra_or_background():
     target = batch()
     fine, levels = perfect(target)
     changed = fine.clone()
     changed[:, 0, 6:] = 7.0
-    changed[:, 1, 6:] = 7.0
     assert spine_loss((fine, levels), target)[1] == spine_loss((changed, levels), target)[1]
+
+
+def test_an_invented_centre_costs_even_where_labels_are_unknown():
+    target = batch()
+    fine, levels = perfect(target)
+    invented = fine.clone()
+    invented[:, 1, 7, 7, 7] = 4.0
+    assert spine_loss((invented, levels), target)[1]["heat"] > spine_loss((fine, levels), target)[1]["heat"]
 
 
 def test_an_offset_wrong_by_a_centimetre_on_one_axis_costs_a_third():

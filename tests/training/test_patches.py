@@ -93,3 +93,17 @@ def test_cases_are_drawn_by_weight(case):
 def test_settings_are_bounded():
     with pytest.raises(ValueError, match="extra"):
         AugmentationSettings(rotation=3)
+
+
+def test_the_flank_of_a_centroid_that_the_cut_leaves_out_is_no_centre(case, monkeypatch):
+    whole = draw_patch(case, still(), STAGE, np.random.default_rng(6))
+    along = whole.heat.amax(dim=(0, 1))
+    peaks = [z for z in range(4, 44) if along[z] > 0.8 and along[z] == along[z - 3 : z + 4].max()]
+    assert len(peaks) >= 2
+    top = peaks[-1]
+    seen = (slice(0, 24), slice(0, 24), slice(0, top - 1))  # the centre two voxels beyond the border
+    monkeypatch.setattr("spondyl.training.patches.sample_field_of_view", lambda *_: seen)
+    cut = draw_patch(case, still(), STAGE, np.random.default_rng(6))
+    assert float(along[top - 3 : top - 1].max()) > 0.1  # the flank was there
+    assert not cut.heat[..., top - 3 :].any()
+    assert float(cut.heat[..., peaks[0]].max()) == pytest.approx(float(along[peaks[0]]))

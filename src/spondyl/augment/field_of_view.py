@@ -2,7 +2,7 @@
 
 import numpy as np
 
-__all__ = ["sample_field_of_view"]
+__all__ = ["Box", "sample_field_of_view"]
 
 Box = tuple[slice, slice, slice]
 

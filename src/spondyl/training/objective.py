@@ -26,7 +26,7 @@ def spine_loss(outputs: tuple[Tensor, ...], batch: Patch) -> tuple[Tensor, dict[
     known = (batch.labels != UNKNOWN).float()
     parts = {
         "vertebra": _vertebra_loss(fine[:, 0], (batch.labels > 0).float(), known),
-        "heat": _heat_loss(fine[:, 1], batch.heat, known),
+        "heat": _heat_loss(fine[:, 1], batch.heat),
     }
     if fine.shape[1] >= 5:
         parts["offset"] = _offset_loss(fine[:, 2:5], batch)
@@ -45,13 +45,14 @@ def _vertebra_loss(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     return (entropy * known).sum() / known.sum().clamp(min=1) + 0.5 * (1 - dice)
 
 
-def _heat_loss(logits: Tensor, heat: Tensor, known: Tensor) -> Tensor:
-    """Squared error of the heat map, with weight where it is high (true or claimed)."""
-    # Body centres are annotated, never unknown; unknown voxels only keep the ends of the
-    # annotation from teaching that nothing is there.
+def _heat_loss(logits: Tensor, heat: Tensor) -> Tensor:
+    """Cross-entropy of the heat map, weighted by its height and by how wrong the answer is.
+
+    No voxel is unknown here: every vertebra at least half inside the scan has its centre
+    annotated, and no other shall be claimed.
+    """
     claimed = torch.sigmoid(logits)
-    weight = torch.maximum(known, (heat > 0.05).float())
-    weight = weight * (1 + _HEAT_EMPHASIS * heat)
+    weight = 1 + _HEAT_EMPHASIS * heat
     entropy = functional.binary_cross_entropy_with_logits(logits, heat, reduction="none")
     focus = (claimed.detach() - heat).abs()
     return (entropy * focus * weight).sum() / (2 * heat.sum() + 400)

@@ -10,13 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import IterableDataset, get_worker_info
 
-from spondyl.augment.field_of_view import sample_field_of_view
+from spondyl.augment.field_of_view import Box, sample_field_of_view
 from spondyl.augment.intensity import apply_intensity, recolour, sample_intensity
-from spondyl.augment.spatial import backward_map, sample_spatial
+from spondyl.augment.spatial import SpatialMap, backward_map, sample_spatial
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings
 from spondyl.training.corpus import AIR_HU, UNKNOWN, TrainingCase
 
 __all__ = ["Patch", "PatchStream", "draw_patch", "to_channels"]
+
+_BLOB_MM = 9.0  # twice the width of the heat around a centroid
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,12 +67,30 @@ def draw_patch(
     cut[seen] = False
     outside = cut | ~inside
     image = apply_intensity(image, sample_intensity(rng, recipe.augmentation))
+    _forget_cut_centres(heat, case, spatial, seen, stage.spacing_mm)
     # Outside the field of view nothing can be known, and nothing may be invented.
     image[outside], labels[outside], heat[outside] = AIR_HU, 0, 0
     offsets = torch.zeros(3, 1, 1, 1, dtype=torch.float16)
     if stage.offsets:
         offsets = _offsets(case, index, labels, spatial.matrix)
     return Patch(to_channels(image, recipe.hu_windows), labels, heat, offsets)
+
+
+def _forget_cut_centres(
+    heat: Tensor, case: TrainingCase, spatial: SpatialMap, seen: Box, spacing_mm: float
+) -> None:
+    """Erase the heat of centroids that the cut leaves outside: half a vertebra is not to be claimed."""
+    present = case.centroids_mm[np.isfinite(case.centroids_mm[:, 0])]
+    middle = (np.array(heat.shape) - 1) / 2
+    places = (present - spatial.centre_mm) @ np.linalg.inv(spatial.matrix).T / spacing_mm + middle
+    reach = _BLOB_MM / spacing_mm
+    for place in places:  # the elastic part moves them by less than the blob is wide
+        if all(side.start - 0.5 <= p <= side.stop - 0.5 for side, p in zip(seen, place, strict=True)):
+            continue
+        low = np.maximum(np.floor(place - reach).astype(int), 0)
+        high = np.minimum(np.ceil(place + reach).astype(int) + 1, heat.shape)
+        if (low < high).all():
+            heat[low[0] : high[0], low[1] : high[1], low[2] : high[2]] = 0
 
 
 def _interpolate(case: TrainingCase, index: Tensor) -> tuple[Tensor, Tensor]:
