@@ -105,5 +105,5 @@ def test_the_flank_of_a_centroid_that_the_cut_leaves_out_is_no_centre(case, monk
     monkeypatch.setattr("spondyl.training.patches.sample_field_of_view", lambda *_: seen)
     cut = draw_patch(case, still(), STAGE, np.random.default_rng(6))
     assert float(along[top - 3 : top - 1].max()) > 0.1  # the flank was there
-    assert not cut.heat[..., top - 2 :].any()
+    assert float(cut.heat[..., top - 2 :].max()) < 0.05  # what is left lies far aside
     assert float(cut.heat[..., peaks[0]].max()) == pytest.approx(float(along[peaks[0]]))
