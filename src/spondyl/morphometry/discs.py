@@ -1,0 +1,62 @@
+"""Height and wedge of the discs."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+
+from spondyl.morphometry.heights import PLACES, landmark_mm, plate_sd_mm
+from spondyl.morphometry.result import Measurement
+from spondyl.morphometry.shape import Shape
+from spondyl.spine import Flag
+
+__all__ = ["DISC_VALUES", "measure_disc", "refused_disc"]
+
+DISC_VALUES: Final = {
+    "height_anterior": "mm",
+    "height_middle": "mm",
+    "height_posterior": "mm",
+    "wedge": "deg",
+}
+"""Name to unit."""
+
+_NO_DISC: Final = Flag("endplate_not_found", "An endplate beside this disc could not be found.")
+
+
+def refused_disc(reason: Flag) -> dict[str, Measurement]:
+    """All values of a disc refused for one reason."""
+    return {name: Measurement.refusal(unit, reason) for name, unit in DISC_VALUES.items()}
+
+
+def measure_disc(above: Shape, below: Shape) -> Mapping[str, Measurement]:
+    """Distances between the endplates that face each other, and the angle between them.
+
+    Heights run along the bisector of both endplates, between the landmarks of the bodies; the wedge
+    is positive where the disc is taller in front.
+
+    Args:
+        above: The vertebra above.
+        below: The vertebra below.
+    """
+    ceiling, floor = above.lower, below.upper
+    if ceiling is None or floor is None:
+        return refused_disc(_NO_DISC)
+    normals = above.normal_mm(ceiling), below.normal_mm(floor)
+    up = normals[0] + normals[1]
+    up /= np.linalg.norm(up)
+    gaps = [
+        float((landmark_mm(above, ceiling, place) - landmark_mm(below, floor, place)) @ up)
+        for place in PLACES
+    ]
+    if not np.isfinite(gaps).all():
+        return refused_disc(_NO_DISC)
+    sd = float(np.hypot(plate_sd_mm(above, ceiling), plate_sd_mm(below, floor)))
+    names = [f"height_{place}" for place in PLACES]
+    values = {name: Measurement(max(gap, 0.0), "mm", sd) for name, gap in zip(names, gaps, strict=True)}
+    front = above.frame.front
+    tilts = [np.degrees(np.arctan2(normal @ front, normal @ up)) for normal in normals]
+    depth = 0.84 * (above.walls.depth + below.walls.depth) / 2
+    values["wedge"] = Measurement(
+        float(tilts[1] - tilts[0]), "deg", float(np.degrees(np.sqrt(2) * sd / depth))
+    )
+    return values

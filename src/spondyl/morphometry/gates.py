@@ -1,0 +1,88 @@
+"""When a vertebra is not measured, and why: codes for programs, sentences for people."""
+
+from typing import Final
+
+import numpy as np
+from scipy import ndimage
+
+from spondyl.anatomy import name_of
+from spondyl.morphometry.sampling import Sampler
+from spondyl.morphometry.shape import Shape
+from spondyl.spine import Flag, Vertebra
+
+__all__ = [
+    "NO_BODY",
+    "NO_MASK",
+    "THICKEST_MM",
+    "has_implant",
+    "implant",
+    "improbable",
+    "not_found",
+    "partly_visible",
+    "thick_slices",
+]
+
+THICKEST_MM: Final = 3.2
+"""Largest voxel size along the vertebra at which heights and angles are measured."""
+
+_LEAST_PROBABILITY: Final = 0.5
+_LARGEST_CUT: Final = 0.02
+_METAL_HU: Final = 2000.0
+_METAL_REACH_MM: Final = 5.0
+_METAL_LEAST_MM3: Final = 30.0
+
+NO_MASK: Final = Flag("no_mask", "There is no mask of this vertebra.")
+NO_BODY: Final = Flag("not_defined", "This vertebra has no body between two discs.")
+
+
+def not_found(vertebra: Vertebra) -> Flag:
+    """The mask does not show a body at the centroid."""
+    return Flag(
+        "body_not_found",
+        f"No vertebral body with two walls and endplates was found in the mask of {vertebra.name}.",
+    )
+
+
+def improbable(vertebra: Vertebra) -> Flag | None:
+    """The label is too doubtful to hang a number on it."""
+    if vertebra.probability is None or vertebra.probability >= _LEAST_PROBABILITY:
+        return None
+    return Flag(
+        "low_probability",
+        f"It is too uncertain ({vertebra.probability:.0%}) that this vertebra is {vertebra.name}.",
+    )
+
+
+def has_implant(sampler: Sampler) -> bool:
+    """Metal or bone cement in the vertebra or near it: more than 30 mm3 above 2000 HU within 5 mm."""
+    metal = sampler.hu > _METAL_HU
+    voxel = float(np.prod(sampler.grid.spacing_mm))
+    if metal.sum() * voxel < _METAL_LEAST_MM3:
+        return False
+    outside = sampler.labels != sampler.label
+    near = ndimage.distance_transform_edt(outside, sampler.grid.spacing_mm) <= _METAL_REACH_MM
+    return bool((metal & near).sum() * voxel >= _METAL_LEAST_MM3)
+
+
+def implant(vertebra: Vertebra) -> Flag:
+    """Metal hides edges and changes densities."""
+    return Flag("implant", f"There is metal or bone cement in {vertebra.name} or beside it (over 2000 HU).")
+
+
+def partly_visible(shape: Shape) -> Flag | None:
+    """The border of the scan cuts an endplate."""
+    cut = max((plate.cut for plate in (shape.lower, shape.upper) if plate is not None), default=0.0)
+    if cut <= _LARGEST_CUT:
+        return None
+    return Flag("partly_visible", f"The border of the scan cuts the body of {name_of(shape.label)}.")
+
+
+def thick_slices(shape: Shape) -> Flag | None:
+    """Endplates cannot be placed between slices this far apart."""
+    if shape.spacing_up_mm <= THICKEST_MM:
+        return None
+    return Flag(
+        "thick_slices",
+        f"The scan's voxels are {shape.spacing_up_mm:.1f} mm long along the vertebra; "
+        f"at most {THICKEST_MM} mm allow this measurement.",
+    )
