@@ -16,6 +16,7 @@ __all__ = [
     "NAMES",
     "ORDER",
     "RANK",
+    "SNOMED",
     "Region",
     "label_of",
     "name_of",
@@ -112,3 +113,21 @@ def _colour(label: int) -> tuple[int, int, int]:
 
 COLOURS: Final[dict[int, tuple[int, int, int]]] = {label: _colour(label) for label in ORDER}
 """VerSe number to red, green, blue in 0-255; used by every picture, mask and report."""
+
+_VERTEBRA_CODES = (
+    # C1-C7
+    *(14806007, 39976000, 113205007, 5329002, 36978003, 36054005, 87391001),
+    # T1-T12
+    *(64864005, 53733008, 1626008, 73071006, 56401006, 45296009),
+    *(62487009, 11068009, 82687006, 7610001, 12989004, 23215003),
+    # L1-L5
+    *(66794005, 14293000, 36470004, 11994002, 49668003),
+)
+
+SNOMED: Final[dict[int, tuple[str, str]]] = {
+    label: (str(code), f"{NAMES[label]} vertebra") for label, code in enumerate(_VERTEBRA_CODES, start=1)
+} | dict.fromkeys((25, 26, 27, 28), ("51282000", "Vertebra"))
+"""VerSe number to SNOMED CT code and meaning: DICOM PS3.16 CID 7603, which ends at L5.
+
+L6, S1, S2 and T13 are not in it; they share the code of any vertebra.
+"""

@@ -7,24 +7,44 @@
         mask.nii.gz      VerSe numbers on the scan's own grid
         preview.png      sagittal and coronal view with names
         result.json      everything, see spondyl.result; written last
+
+and what else was asked for, see :mod:`spondyl.export`.
 """
 
-import tempfile
+import logging
+import os
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from spondyl.errors import OutputError
+import numpy as np
+
+from spondyl.errors import AnnotationError, OutputError
+from spondyl.export import FORMATS, check_formats
+from spondyl.io.atomic import atomic_folder
 from spondyl.result import Result
 from spondyl.spine import Spine
-from spondyl.volume import Volume
+from spondyl.volume import Grid, Volume
 
-__all__ = ["FILES", "check_free", "write_outputs"]
+__all__ = [
+    "DEFAULT",
+    "PREVIEW",
+    "RESULT",
+    "check_free",
+    "one_result",
+    "result_folders",
+    "write_files",
+    "write_outputs",
+]
 
-FILES: Final = {"centroids": "centroids.json", "mask": "mask.nii.gz", "preview": "preview.png"}
-"""Kind to name, for everything beside ``result.json``."""
+logger = logging.getLogger(__name__)
 
-_RESULT = "result.json"
+DEFAULT: Final = ("centroids", "mask", "preview")
+"""Kinds of files written without being asked for."""
+
+PREVIEW: Final = "preview.png"
+RESULT: Final = "result.json"
 
 
 def check_free(folder: Path, *, overwrite: bool) -> None:
@@ -35,10 +55,46 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not (folder / _RESULT).is_file():
+    if not (folder / RESULT).is_file():
         raise OutputError(f"{folder}: exists and holds no result; choose another place or move it away")
     if not overwrite:
         raise OutputError(f"{folder}: holds a result already; --overwrite replaces it")
+
+
+def result_folders(folder: Path | str) -> list[Path]:
+    """The results in a folder: itself, or the folders in it, by name.
+
+    Raises:
+        AnnotationError: no result there.
+    """
+    folder = Path(folder)
+    if (folder / RESULT).is_file():
+        return [folder]
+    found = sorted(path.parent for path in folder.glob(f"*/{RESULT}") if not path.parent.name.startswith("."))
+    if not found:
+        raise AnnotationError(f"{folder}: expected a result of 'spondyl predict' (result.json), found none")
+    return found
+
+
+def one_result(folder: Path | str, scan: str | None = None) -> Path:
+    """The folder of one scan's result.
+
+    Args:
+        folder: It, or the folder of many results.
+        scan: Which of many.
+
+    Raises:
+        AnnotationError: no result there, or several and none chosen.
+    """
+    folders = result_folders(folder)
+    if scan is None and folders == [Path(folder)]:
+        return folders[0]
+    chosen = [found for found in folders if found.name == scan]
+    if not chosen:
+        names = ", ".join(found.name for found in folders[:8]) + (", ..." if len(folders) > 8 else "")
+        wanted = "--scan says which" if scan is None else f"none is called {scan}"
+        raise AnnotationError(f"{folder}: holds the results {names}; {wanted}")
+    return chosen[0]
 
 
 def write_outputs(
@@ -46,17 +102,19 @@ def write_outputs(
     volume: Volume,
     folder: Path | str,
     *,
-    file: str | None = None,
+    file: Path | str | None = None,
+    also: Iterable[str] = (),
     only_result: bool = False,
     overwrite: bool = False,
 ) -> Result:
     """Write all files of one scan.
 
     Args:
-        spine: What was found. Without a mask, no mask is written.
+        spine: What was found. Without a mask, nothing that needs one is written.
         volume: The scan in HU, for its grid and the preview.
         folder: The scan's own folder; missing parents are made.
-        file: Name of the scan's file, for the record.
+        file: The scan's file, for the record: its name, and if it exists, the way to it.
+        also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
         only_result: Leave out everything but ``result.json``.
         overwrite: Replace an earlier result.
 
@@ -64,37 +122,65 @@ def write_outputs(
         What ``result.json`` holds.
 
     Raises:
+        InputError: no such kind of file.
+        MissingDependencyError: a kind of file needs an extra.
         OutputError: something is there already, or the files cannot be written; nothing is left
             half-written, and an earlier result stays as it was.
     """
     folder = Path(folder)
+    kinds = dict.fromkeys(() if only_result else (*DEFAULT, *also))  # each once, in this order
+    check_formats(kind for kind in kinds if kind not in DEFAULT)
     check_free(folder, overwrite=overwrite)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            new = Path(temporary) / "new"
-            new.mkdir()
-            files = {} if only_result else _write_files(spine, volume, new)
-            result = Result.of(spine, volume.grid, file=file, files=files)
-            result.write(new / _RESULT)
-            if folder.exists():
-                folder.rename(Path(temporary) / "old")
-            new.rename(folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    name, way = (None, None) if file is None else (Path(file).name, _way(Path(file), folder))
+    # What is read back from result.json is what the other files hold, to the last digit.
+    described = Result.of(spine, volume.grid, file=name, path=way)
+    spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
+    with atomic_folder(folder) as new:
+        files = write_files(spine, volume.grid, new, kinds, volume)
+        result = described.model_copy(update={"files": files})
+        result.write(new / RESULT)
     return result
 
 
-def _write_files(spine: Spine, volume: Volume, folder: Path) -> dict[str, str]:
-    """Write the files that :data:`FILES` names; those written, by kind."""
-    from spondyl.io import write_centroids, write_mask
-    from spondyl.report.preview import preview
+def write_files(
+    spine: Spine, grid: Grid, folder: Path, kinds: Iterable[str], volume: Volume | None = None
+) -> dict[str, str]:
+    """Write files of one scan into a folder.
 
-    files = dict(FILES)
-    write_centroids(spine, folder / files["centroids"], volume.grid)
-    if spine.mask is None:
-        del files["mask"]
-    else:
-        write_mask(replace(spine.mask, grid=volume.grid), folder / files["mask"])
-    preview(volume, spine, folder / files["preview"])
+    Args:
+        spine: What to write. Without a mask, kinds that need one are left out with a warning.
+        grid: The scan's, as stored on disk.
+        folder: Where to.
+        kinds: Keys of :data:`spondyl.export.FORMATS`, and ``preview``.
+        volume: The scan in HU; without it the preview shows mask and names on black.
+
+    Returns:
+        What was written: kind to name.
+    """
+    files = {}
+    for kind in kinds:
+        if kind == "preview":
+            from spondyl.report.preview import preview
+
+            scan = volume or Volume(np.full(grid.shape, -1000, np.int16), grid)
+            preview(scan, spine, folder / PREVIEW)
+            files[kind] = PREVIEW
+        elif spine.mask is None and FORMATS[kind].needs_mask:
+            logger.log(
+                logging.DEBUG if kind in DEFAULT else logging.WARNING,
+                "%s: there is no mask, so no %s is written",
+                folder,
+                FORMATS[kind].name,
+            )
+        else:
+            FORMATS[kind].write(spine, grid, folder / FORMATS[kind].name)
+            files[kind] = FORMATS[kind].name
     return files
+
+
+def _way(file: Path, folder: Path) -> str | None:
+    """Way from a folder to a file, if there is such a file and (on Windows) such a way."""
+    try:
+        return Path(os.path.relpath(file.resolve(strict=True), folder.resolve())).as_posix()
+    except (OSError, ValueError):
+        return None

@@ -10,12 +10,24 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 import spondyl
 from spondyl.anatomy import label_of, name_of
 from spondyl.errors import AnnotationError
 from spondyl.io.atomic import write_text
+from spondyl.result_parts import (
+    Answer,
+    Correction,
+    FoundVertebra,
+    OtherNumbering,
+    Part,
+    ProgramInfo,
+    Remark,
+    Scan,
+    UsedEngine,
+    UsedModel,
+)
 from spondyl.spine import Flag, Numbering, Spine, Vertebra
 from spondyl.volume import Grid
 
@@ -24,85 +36,8 @@ __all__ = ["SCHEMA_VERSION", "Result", "json_schema", "read_result"]
 SCHEMA_VERSION: Final = 1
 """Version of ``result.json``; raised when a program that reads the last one could not read it."""
 
-PointMm = tuple[float, float, float]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ProgramInfo(_Part):
-    """The program that wrote the file."""
-
-    name: str = "spondyl"
-    version: str = Field(description="Version of the program, e.g. 0.1.0.")
-
-
-class UsedModel(_Part):
-    """The model that was used."""
-
-    name: str = Field(description="Name of the model folder.")
-    schema_version: int = Field(description="Version of its model.json.")
-    recipe: str = Field(description="Recipe it was trained by: spondyl, spinefinder ...")
-    sha256: dict[str, str] = Field(description="Hash of each of its files; tells one training from another.")
-
-
-class UsedEngine(_Part):
-    """What ran the networks."""
-
-    name: str = Field(description="openvino, onnxruntime or torch.")
-    device: str = Field(description="cpu or cuda.")
-    precision: str = Field(description="f32 or bf16: what the networks really computed in.")
-
-
-class Scan(_Part):
-    """The scan, as stored on disk."""
-
-    file: str | None = Field(description="Name of the scan's file, without its folder.")
-    shape: tuple[int, int, int] = Field(description="Voxels along each stored axis.")
-    spacing_mm: PointMm = Field(description="Voxel size along each stored axis.")
-    orientation: str = Field(description="Direction in which each stored axis grows, e.g. LPS.")
-    affine: tuple[tuple[float, float, float, float], ...] = Field(
-        min_length=4, max_length=4, description="4 x 4 matrix, rows first: voxel indices to RAS+ mm."
-    )
-
-    @classmethod
-    def of(cls, grid: Grid, file: str | None) -> Self:
-        """Describe a grid."""
-        rows = tuple((a, b, c, d) for a, b, c, d in grid.affine.tolist())
-        return cls(
-            file=file, shape=grid.shape, spacing_mm=grid.spacing_mm, orientation=grid.codes, affine=rows
-        )
-
-
-class Remark(_Part):
-    """Something to know before trusting a result."""
-
-    code: str = Field(description="A stable word for programs, e.g. partly_visible.")
-    message: str = Field(description="The same for people, one plain sentence.")
-
-
-class FoundVertebra(_Part):
-    """One vertebra."""
-
-    name: str = Field(description="C1-C7, T1-T13, L1-L6, S1 or S2.")
-    label: int = Field(ge=1, le=28, description="VerSe number, the value in the mask.")
-    centroid_mm: PointMm = Field(description="Centre of the vertebral body: x, y, z in RAS+ mm.")
-    probability: float | None = Field(
-        ge=0, le=1, description="How likely the name is right; null where the recipe gives none."
-    )
-    flags: tuple[Remark, ...] = ()
-
-
-class OtherNumbering(_Part):
-    """Another way to number the same vertebrae."""
-
-    names: tuple[str, ...] = Field(description="Names, in the order of the vertebrae above.")
-    probability: float = Field(ge=0, le=1)
-    description: str = Field(description="In words, e.g. one level lower.")
-
-
-class Result(_Part):
+class Result(Part):
     """One scan: its vertebrae from head to foot, and what made them."""
 
     schema_version: Literal[1] = Field(SCHEMA_VERSION, description="Version of this format.")
@@ -118,11 +53,23 @@ class Result(_Part):
     flags: tuple[Remark, ...] = ()
     timings_s: dict[str, float] = Field({}, description="Seconds of each step, in the order of the steps.")
     files: dict[str, str] = Field({}, description="What else was written: kind to name in the same folder.")
-    details: dict[str, Any] = Field({}, description="What only one recipe reports; may change at any time.")
+    details: dict[str, Any] = Field(
+        {}, description="What only one recipe reports, in the model's own names; may change at any time."
+    )
+    history: tuple[Correction, ...] = Field((), description="Corrections by hand, oldest first.")
+    model_answer: Answer | None = Field(
+        None, description="What the model said, where history holds a correction; else null."
+    )
 
     @classmethod
     def of(
-        cls, spine: Spine, grid: Grid, *, file: str | None = None, files: dict[str, str] | None = None
+        cls,
+        spine: Spine,
+        grid: Grid,
+        *,
+        file: str | None = None,
+        path: str | None = None,
+        files: dict[str, str] | None = None,
     ) -> Self:
         """Describe a spine.
 
@@ -130,6 +77,7 @@ class Result(_Part):
             spine: The result of a pipeline, or of a hand that corrected one.
             grid: Of the scan, as stored on disk.
             file: Name of the scan's file.
+            path: Way from the folder of ``result.json`` to the scan.
             files: What is written beside ``result.json``: kind to file name.
         """
         details = dict(spine.provenance)
@@ -139,7 +87,7 @@ class Result(_Part):
                 "program": used["program"] or {"version": spondyl.__version__},
                 "model": used["model"],
                 "engine": used["engine"],
-                "scan": Scan.of(grid, file),
+                "scan": Scan.of(grid, file, path),
                 "vertebrae": [_found(vertebra) for vertebra in spine],
                 "numbering_probability": spine.numbering_probability,
                 "alternatives": [_other(numbering) for numbering in spine.alternatives],

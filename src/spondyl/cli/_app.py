@@ -8,9 +8,11 @@ from cyclopts import App
 import spondyl
 from spondyl.cli.download import download
 from spondyl.cli.evaluate import evaluate
+from spondyl.cli.export import export
 from spondyl.cli.measure import measure
 from spondyl.cli.phantom import phantom
 from spondyl.cli.predict import predict
+from spondyl.cli.relabel import relabel, shift
 from spondyl.cli.samples import samples
 from spondyl.cli.show import show
 from spondyl.cli.train import train
@@ -22,6 +24,9 @@ app = App(
     name="spondyl", help="Find, name and segment every vertebra in a CT scan.", version=spondyl.__version__
 )
 app.command(predict)
+app.command(export)
+app.command(shift)
+app.command(relabel)
 app.command(measure)
 app.command(evaluate)
 app.command(samples)

@@ -22,6 +22,7 @@ __all__ = ["predict"]
 def predict(  # noqa: PLR0913 - options of a command
     *inputs: Path,
     output: Annotated[Path, Parameter(name=["-o", "--output"])],
+    outputs: str = "",
     model: Path | None = None,
     detection: Path | None = None,
     identification: Path | None = None,
@@ -39,6 +40,8 @@ def predict(  # noqa: PLR0913 - options of a command
     Args:
         inputs: Scans, and folders of scans.
         output: Folder for the results.
+        outputs: Further files per scan, with commas between: nrrd, totalsegmentator, mrk, csv, lml, stl,
+            ply, gltf.
         model: Model folder (default: the one that comes with Spondyl).
         detection: Model folder of the detection stage alone; goes with --identification.
         identification: Model folder of the identification stage alone.
@@ -48,9 +51,11 @@ def predict(  # noqa: PLR0913 - options of a command
         overwrite: Replace earlier results.
         json_: Print a summary for programs, and nothing else, to the standard output.
     """
+    from spondyl.export import chosen_formats
     from spondyl.inference import load_pipeline
     from spondyl.inference.batch import find_scans, predict_scans
 
+    also = chosen_formats(outputs)
     console = _console(quiet=json_)
     scans, problems = find_scans(inputs)
     outcomes: list[Outcome | Failure] = [*problems]
@@ -62,7 +67,9 @@ def predict(  # noqa: PLR0913 - options of a command
             precision=precision,
         )
         with scan_bars(len(scans)) as progress:
-            for outcome in predict_scans(scans, output, pipeline, overwrite=overwrite, progress=progress):
+            for outcome in predict_scans(
+                scans, output, pipeline, also=also, overwrite=overwrite, progress=progress
+            ):
                 outcomes.append(outcome)
                 show_outcome(console, outcome)
     return _finish(outcomes, problems, json_)

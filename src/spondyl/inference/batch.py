@@ -93,6 +93,7 @@ def predict_scans(
     out: Path | str,
     pipeline: Pipeline,
     *,
+    also: Sequence[str] = (),
     overwrite: bool = False,
     progress: Callable[[Scan], Progress] | None = None,
 ) -> Iterator[Outcome | Failure]:
@@ -102,6 +103,7 @@ def predict_scans(
         scans: From :func:`find_scans`.
         out: Every scan gets the folder ``out/NAME``.
         pipeline: What to apply.
+        also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
         overwrite: Replace earlier results.
         progress: Asked for each scan's progress callback when the scan begins.
 
@@ -111,7 +113,9 @@ def predict_scans(
     for scan in scans:
         try:
             tell = None if progress is None else progress(scan)
-            yield _predict(scan, Path(out) / scan.name, pipeline, overwrite=overwrite, progress=tell)
+            yield _predict(
+                scan, Path(out) / scan.name, pipeline, also=also, overwrite=overwrite, progress=tell
+            )
         except SpondylError as error:
             yield Failure(scan.path, str(error))
         except MemoryError:
@@ -122,7 +126,13 @@ def predict_scans(
 
 
 def _predict(
-    scan: Scan, folder: Path, pipeline: Pipeline, *, overwrite: bool, progress: Progress | None
+    scan: Scan,
+    folder: Path,
+    pipeline: Pipeline,
+    *,
+    also: Sequence[str],
+    overwrite: bool,
+    progress: Progress | None,
 ) -> Outcome:
     from spondyl.io import read_image
 
@@ -133,7 +143,7 @@ def _predict(
     spine = pipeline(volume, progress=progress)
     timings = {"read": round(read, 4), **spine.provenance.get("timings_s", {})}
     spine = replace(spine, provenance={**spine.provenance, "timings_s": timings})
-    result = write_outputs(spine, volume, folder, file=scan.path.name, overwrite=overwrite)
+    result = write_outputs(spine, volume, folder, file=scan.path, also=also, overwrite=overwrite)
     seconds = time.perf_counter() - start
     return Outcome(scan, folder, replace(spine, mask=None), result, seconds)
 

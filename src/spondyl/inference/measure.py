@@ -72,7 +72,7 @@ def measure_cases(
                 spine,
                 volume,
                 out / case.name,
-                file=case.image.name,
+                file=case.image,
                 only_result=not save_predictions,
                 overwrite=True,
             )

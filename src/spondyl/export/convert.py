@@ -1,0 +1,53 @@
+"""``spondyl export``: further files from a result that is on disk already."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from spondyl.errors import AnnotationError, OutputError
+from spondyl.export.formats import FORMATS, check_formats
+from spondyl.result import Result, read_result
+
+__all__ = ["export_result"]
+
+
+def export_result(
+    folder: Path | str, kinds: Iterable[str], to: Path | str | None = None, *, overwrite: bool = False
+) -> dict[str, Path]:
+    """Write a result in further formats.
+
+    Args:
+        folder: The result of one scan.
+        kinds: Keys of :data:`spondyl.export.FORMATS`.
+        to: Where to write; by default beside the result, which then lists the new files, so that a
+            later correction rewrites them too.
+        overwrite: Replace files that the result does not list.
+
+    Returns:
+        Kind to file or folder written.
+
+    Raises:
+        InputError: no such kind.
+        AnnotationError: no result there, or no mask where a kind needs one.
+        MissingDependencyError: a kind needs an extra.
+        OutputError: something is there already, or a file cannot be written.
+    """
+    folder, kinds = Path(folder), tuple(dict.fromkeys(kinds))
+    check_formats(kinds)
+    result = Result.read(folder / "result.json")
+    spine = read_result(folder, mask=any(FORMATS[kind].needs_mask for kind in kinds))
+    target = folder if to is None else Path(to)
+    paths = {kind: target / FORMATS[kind].name for kind in kinds}
+    ours = result.files if target.resolve() == folder.resolve() else {}
+    for kind, path in paths.items():
+        if FORMATS[kind].needs_mask and spine.mask is None:
+            raise AnnotationError(
+                f"{folder}: {path.name} needs the vertebrae as voxels, and there is no mask"
+            )
+        if path.exists() and kind not in ours and not overwrite:
+            raise OutputError(f"{path}: exists; --overwrite replaces it")
+    for kind, path in paths.items():
+        FORMATS[kind].write(spine, result.grid, path)
+    if to is None and any(kind not in result.files for kind in kinds):
+        files = {**result.files, **{kind: FORMATS[kind].name for kind in kinds}}
+        result.model_copy(update={"files": files}).write(folder / "result.json")
+    return paths
