@@ -21,6 +21,11 @@ from spondyl.spine import Spine
 from spondyl.volume import Volume
 
 SPANS = [("T3", "S1"), ("T10", "S1"), ("T5", "L3"), ("T3", "S1"), ("C3", "T8")]
+WORDS = {
+    "thoracic_kyphosis_t4_t12": "thoracic kyphosis T4-T12",
+    "lumbar_lordosis_l1_s1": "lumbar lordosis L1-S1",
+    "lumbar_lordosis_l1_l5": "lumbar lordosis L1-L5",
+}
 PLACES = {"anterior": "front", "middle": "middle", "posterior": "back"}
 
 
@@ -103,37 +108,35 @@ class Truth:
 def compare(volume, spine, truth_rows, edge, errors, grades):
     """Add this phantom's errors (value - truth, stated uncertainty) and grades."""
     truth, found = Truth(truth_rows), measure(volume, spine, edge=edge)
+
+    def add(name, measurement, exact):
+        if measurement.value is not None:
+            errors[name].append((measurement.value - exact, measurement.uncertainty))
+
     measured = [v.label for v in found.vertebrae if v["height_middle"].value is not None]
-    for name in measured:
-        row = next(v for v in found.vertebrae if v.label == name)
-        for place, exact in zip(PLACES, truth.heights(name), strict=True):
-            m = row[f"height_{place}"]
-            errors[f"body height {place}"].append((m.value - exact, m.uncertainty))
-    exact = {label: Heights(*truth.heights(label), 0.0) for label in measured}
-    by_rule = height_losses(exact)
-    for row in found.vertebrae:
-        if row.label in by_rule and row["genant_grade"].value is not None:
-            fracture = truth.rows[row.label]["fracture"]
-            drawn = 0 if fracture is None else fracture["grade"]
-            ruled = grade_of(by_rule[row.label].largest)
-            kind = fracture and fracture["kind"]
-            grades.append((drawn, ruled, int(row["genant_grade"].value), kind == row.deformity))
+    for row in (v for v in found.vertebrae if v.label in measured):
+        for place, exact in zip(PLACES, truth.heights(row.label), strict=True):
+            add(f"body height, {place}", row[f"height_{place}"], exact)
     for disc in found.discs:
         for place in PLACES:
-            m = disc[f"height_{place}"]
-            if m.value is not None and disc.lower <= 26:
-                errors[f"disc height {place}"].append(
-                    (m.value - truth.disc(disc.upper, disc.lower, place), m.uncertainty)
-                )
-    if found.angles["coronal_cobb"].value is not None:
-        labels = [x for x in ORDER if x in measured and RANK[7] <= RANK[x] <= RANK[25]]
-        m = found.angles["coronal_cobb"]
-        errors["coronal Cobb angle"].append((m.value - truth.cobb(labels), m.uncertainty))
+            name = "disc height above S1" if disc.lower == 26 else "disc height"
+            add(f"{name}, {place}", disc[f"height_{place}"], truth.disc(disc.upper, disc.lower, place))
+    tall = [x for x in ORDER if x in measured and RANK[7] <= RANK[x] <= RANK[25]]
+    add("coronal Cobb angle", found.angles["coronal_cobb"], truth.cobb(tall) if len(tall) > 2 else 0)
     for name in SAGITTAL:
-        m = found.angles[name]
-        if m.value is not None:
-            errors[name.replace("_", " ")].append((m.value - truth.sagittal(name), m.uncertainty))
-    return found
+        if found.angles[name].value is not None:
+            add(WORDS[name], found.angles[name], truth.sagittal(name))
+    grades.extend(graded(found, truth, measured))
+
+
+def graded(found, truth, measured):
+    """Per vertebra: grade as drawn, by the rule on exact heights, as measured, and whether the type fits."""
+    by_rule = height_losses({label: Heights(*truth.heights(label), 0.0) for label in measured})
+    for row in found.vertebrae:
+        if row.label in by_rule:
+            fracture = truth.rows[row.label]["fracture"] or {"grade": 0, "kind": None}
+            ruled = grade_of(by_rule[row.label].largest)
+            yield fracture["grade"], ruled, int(row["genant_grade"].value), fracture["kind"] == row.deformity
 
 
 def table(errors, grades):
@@ -151,21 +154,21 @@ def table(errors, grades):
             f"| {name} | {len(values)} | {values.mean():+.2f} {unit} | {size.mean():.2f} {unit} "
             f"| {np.percentile(size, 95):.2f} {unit} | {within:.0%} |"
         )
-    drawn, ruled, graded, kinds = np.array(grades).T
+    drawn, ruled, given, kinds = np.array(grades).T
     broken = drawn > 0
     rows = {
-        "grade as drawn, all": graded == drawn,
-        "grade by the same rule on exact heights, all": graded == ruled,
-        "grade as drawn, fractures only": (graded == drawn)[broken],
-        "grade by the rule, fractures only": (graded == ruled)[broken],
+        "grade as drawn, all": given == drawn,
+        "grade by the same rule on exact heights, all": given == ruled,
+        "grade as drawn, fractures only": (given == drawn)[broken],
+        "grade by the rule, fractures only": (given == ruled)[broken],
         "exact heights by the rule, fractures only": (ruled == drawn)[broken],
-        "within one grade, fractures only": (np.abs(graded - drawn) <= 1)[broken],
-        "fracture or none (grade 1 up)": (graded > 0) == broken,
-        "type, detected fractures": kinds[broken & (graded > 0)].astype(bool),
+        "within one grade, fractures only": (np.abs(given - drawn) <= 1)[broken],
+        "fracture or none (grade 1 up)": (given > 0) == broken,
+        "type, detected fractures": kinds[broken & (given > 0)].astype(bool),
     }
     for name, same in rows.items():
         print(f"| {name} | {len(same)} | | {same.mean():.1%} agree | | |")
-    return met and bool((graded == ruled).mean() >= 0.95)
+    return met and bool((given == ruled).mean() >= 0.95)
 
 
 def main():

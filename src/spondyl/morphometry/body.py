@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spondyl.anatomy import label_of
 from spondyl.morphometry.frame import FloatArray, Frame
 from spondyl.morphometry.sampling import Block, Sampler
 
@@ -13,6 +14,8 @@ __all__ = ["Walls", "find_walls"]
 _STEP_MM = 0.75
 _MIDLINE_MM = 4.0  # half the width of the strip on which front, back and middle are looked for
 _WIDEST = 1.6  # largest ratio of width to depth of a body (lumbar: about 1.45)
+_WIDEST_S1 = 0.8  # beside that, the sacrum's endplate passes into its wings
+_S1 = label_of("S1")
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def find_walls(sampler: Sampler, frame: Frame) -> Walls | None:
     across = np.median(slab.mask, axis=1)
     u0 = int(np.argmin(np.abs(reach)))
     sides = np.array([_run(row, u0, reach) for row in across.T])
-    most = _WIDEST * (front - back) / 2
+    most = (_WIDEST_S1 if sampler.label == _S1 else _WIDEST) * (front - back) / 2
     left = max(float(np.percentile(sides[:, 0], 20)), -most)
     right = min(float(np.percentile(sides[:, 1], 80)), most)
     walls = Walls(left, right, back, front, bottom, top)

@@ -19,6 +19,8 @@ Edge = Literal["hu", "mask"]
 _STEP_UV_MM: Final = 1.0
 _NEAR_U_MM: Final = 3.0
 _NEAR_V_MM: Final = 1.5
+_LEAST_NEAR: Final = 0.5  # nearest points about 2 mm away
+_START: Final = 0.6  # share of the half height at which columns start: above the waist
 _STEP_W_MM: Final = 0.5
 _TRUST_MM: Final = 1.5  # standard deviation of the mask's surface about the true one
 _TRUST_GUIDE_MM: Final = 0.8  # the same for the smooth surface through the crests
@@ -56,7 +58,7 @@ class Endplate:
         """
         du, dv = self.points[:, 0] - u, self.points[:, 1] - v
         weight = np.exp(-0.5 * ((du / _NEAR_U_MM) ** 2 + (dv / _NEAR_V_MM) ** 2))
-        if weight.sum() < 2:
+        if weight.sum() < _LEAST_NEAR:
             return float("nan")
         surface = _cubic(self.points[:, :2]) @ self.coefficients
         here = _cubic(np.array([[u, v]])) @ self.coefficients
@@ -85,11 +87,12 @@ def _plate(
     block: Block, walls: Walls, spacing_mm: float | None, middle: float, sign: float
 ) -> Endplate | None:
     """An endplate from a block whose third axis walks outwards from the body's middle."""
+    start = int(_START * walls.height / 2 / _STEP_W_MM)
     aside = (block.u[:, None] - walls.centre[0]) / (walls.width / 2)
     along = (block.v[None, :] - walls.centre[1]) / (walls.depth / 2)
-    inside = (np.abs(aside) ** 2.5 + np.abs(along) ** 2.5 <= 1) & (block.mask[:, :, 0] >= 0.5)
+    inside = (np.abs(aside) ** 2.5 + np.abs(along) ** 2.5 <= 1) & (block.mask[:, :, start] >= 0.5)
     footprint = ndimage.binary_erosion(inside, _DISC)  # beside a wall its own compact layer misleads
-    surface, cut = _mask_surface(block)
+    surface, cut = _mask_surface(block, start)
     hu_used = np.zeros_like(footprint)
     if spacing_mm is not None:
         surface, hu_used = _sharpened(block, surface, footprint & ~cut, spacing_mm)
@@ -111,9 +114,10 @@ def _plate(
     )
 
 
-def _mask_surface(block: Block) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """Where each column leaves the mask, ``(nu, nv)``, and which leave the image before that."""
+def _mask_surface(block: Block, start: int) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Where columns leave the mask beyond ``start``, ``(nu, nv)``, and which leave the image before."""
     out = block.mask < 0.5
+    out[:, :, :start] = False
     first = np.argmax(out, axis=2)
     leaves = out.any(axis=2) & (first > 0)
     before = np.maximum(first - 1, 0)[..., None]

@@ -83,7 +83,7 @@ def examine(
         return Examined(reason, None, None, density, size, contrast)
     heights = body_heights(shape)
     if heights is None:
-        reason = gates.NO_BODY if vertebra.label in (_C2, _S1) else gates.not_found(vertebra)
+        reason = gates.NO_BODY if vertebra.label in (_C2, _S1) else gates.NO_CORNERS
     return Examined(reason, shape, heights, density, size, contrast)
 
 

@@ -12,6 +12,7 @@ from spondyl.spine import Flag, Vertebra
 
 __all__ = [
     "NO_BODY",
+    "NO_CORNERS",
     "NO_MASK",
     "THICKEST_MM",
     "has_implant",
@@ -32,6 +33,9 @@ _METAL_REACH_MM: Final = 5.0
 _METAL_LEAST_MM3: Final = 30.0
 
 NO_MASK: Final = Flag("no_mask", "There is no mask of this vertebra.")
+NO_CORNERS: Final = Flag(
+    "endplate_incomplete", "An endplate could not be followed from its back to its front edge."
+)
 NO_BODY: Final = Flag("not_defined", "This vertebra has no body between two discs.")
 
 
@@ -70,9 +74,9 @@ def implant(vertebra: Vertebra) -> Flag:
 
 
 def partly_visible(shape: Shape) -> Flag | None:
-    """The border of the scan cuts an endplate."""
+    """The border of the scan cuts an endplate or a wall."""
     cut = max((plate.cut for plate in (shape.lower, shape.upper) if plate is not None), default=0.0)
-    if cut <= _LARGEST_CUT:
+    if cut <= _LARGEST_CUT and shape.walls_shown:
         return None
     return Flag("partly_visible", f"The border of the scan cuts the body of {name_of(shape.label)}.")
 

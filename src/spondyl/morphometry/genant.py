@@ -6,13 +6,13 @@ Genant et al. (J Bone Miner Res 1993; 8: 1137) grade by eye: 1 (mild) 20-25 %, 2
 wedge and the natural concavity of a level, is taken from the patient's own undeformed neighbours here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
 
-from spondyl.anatomy import ORDER, RANK, label_of
+from spondyl.anatomy import NAMES, ORDER, RANK, label_of
 from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.heights import Heights
 
@@ -83,10 +83,12 @@ def height_losses(heights: Mapping[int, Heights]) -> dict[int, Loss]:
         heights: VerSe number to heights, of all vertebrae that could be measured.
     """
     labels = [label for label in ORDER if label in heights and gradable(label)]
+    ladder = [label for label in ORDER if label in heights or NAMES[label] not in ("T13", "L6")]
+    place = {label: ladder.index(label) for label in labels}
     deformed: frozenset[int] = frozenset()
     losses: dict[int, Loss] = {}
     for _ in range(3):
-        losses = {label: _loss(label, heights, _neighbours(label, labels, deformed)) for label in labels}
+        losses = {label: _loss(label, heights, _neighbours(label, place, deformed)) for label in labels}
         now = frozenset(label for label, loss in losses.items() if loss.largest > _DEFORMED)
         if now == deformed:
             break
@@ -94,20 +96,20 @@ def height_losses(heights: Mapping[int, Heights]) -> dict[int, Loss]:
     return losses
 
 
-def _neighbours(label: int, labels: Sequence[int], deformed: frozenset[int]) -> list[int]:
-    """The nearest vertebrae fit to compare with."""
-    away = {other: abs(RANK[other] - RANK[label]) for other in labels}
-    fit = [other for other in labels if other not in deformed and 0 < away[other] <= _FARTHEST]
-    return sorted(fit, key=lambda other: away[other])[:_MOST]
+def _neighbours(label: int, place: Mapping[int, int], deformed: frozenset[int]) -> dict[int, int]:
+    """The nearest vertebrae fit to compare with, and how many levels lower they are."""
+    below = {other: place[other] - place[label] for other in place if other not in deformed | {label}}
+    nearest = sorted(below, key=lambda other: abs(below[other]))
+    return {other: below[other] for other in nearest[:_MOST] if abs(below[other]) <= _FARTHEST}
 
 
-def _loss(label: int, heights: Mapping[int, Heights], neighbours: Sequence[int]) -> Loss:
+def _loss(label: int, heights: Mapping[int, Heights], neighbours: Mapping[int, int]) -> Loss:
     own = heights[label].values
     sd = float(np.sqrt(1.5) * heights[label].sd / own.mean())
     if len(neighbours) < 2:
         front, middle = 1 - own[:2] / own[2]
         return Loss(float(front), float(middle), float("nan"), sd, len(neighbours))
-    places = np.array([RANK[other] - RANK[label] for other in neighbours], float)
+    places = np.array(list(neighbours.values()), float)
     theirs = np.log(np.array([heights[other].values for other in neighbours]))
     expected = np.exp(_here(places, theirs))
     shape = np.exp(_here(places, theirs[:, :2] - theirs[:, 2:]))

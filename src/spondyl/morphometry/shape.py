@@ -26,6 +26,7 @@ class Shape:
         walls: Extent in the frame.
         lower: Lower endplate, ``None`` where there is none (S1) or it could not be found.
         upper: Upper endplate, ``None`` where there is none (C2) or it could not be found.
+        walls_shown: Whether front and sides lie in the image with 1 mm to spare.
         spacing_up_mm: The scan's voxel size along up.
         spacing_mm: The scan's voxel size, geometric mean.
     """
@@ -35,6 +36,7 @@ class Shape:
     walls: Walls
     lower: Endplate | None
     upper: Endplate | None
+    walls_shown: bool
     spacing_up_mm: float
     spacing_mm: float
 
@@ -69,7 +71,18 @@ def find_shape(
     if found is None:
         return None
     spacing = float(np.prod(sampler.grid.spacing_mm) ** (1 / 3))
-    return Shape(sampler.label, frame, *found, sampler.spacing_along_mm(frame.up), spacing)
+    beyond = _beyond(found[0], sacral=sampler.label == _S1)
+    shown = bool(sampler.grid.contains(frame.to_world(beyond)).all())
+    return Shape(sampler.label, frame, *found, shown, sampler.spacing_along_mm(frame.up), spacing)
+
+
+def _beyond(walls: Walls, *, sacral: bool) -> FloatArray:
+    """Points 1 mm outside of front and sides near the endplates, ``(n, 3)`` in the frame."""
+    u, v, _ = walls.centre
+    places = [(walls.left - 1, v), (walls.right + 1, v), (u, walls.front + 1)]
+    top, bottom = walls.top - 0.1 * walls.height, walls.bottom + 0.1 * walls.height
+    heights = [top] if sacral else [bottom, top]
+    return np.array([(*place, w) for place in places for w in heights])
 
 
 def _parts(

@@ -1,0 +1,81 @@
+"""``spondyl morphometry``: measurements of one scan from a result or a mask."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+if TYPE_CHECKING:
+    from spondyl.morphometry import Morphometry
+    from spondyl.spine import Spine
+    from spondyl.volume import Grid
+
+__all__ = ["morphometry"]
+
+
+def morphometry(
+    scan: Path,
+    result: Path,
+    /,
+    *,
+    output: Annotated[Path | None, Parameter(name=["-o", "--output"])] = None,
+    endplates: Literal["hu", "mask"] = "hu",
+) -> None:
+    """Measure vertebrae, discs and curves: heights, height loss, density, volume, angles.
+
+    Prints one line per vertebra and disc; what cannot be measured is named with its reason.
+
+    Args:
+        scan: The CT that was predicted.
+        result: Folder that 'spondyl predict' wrote for it, or a mask with VerSe numbers.
+        output: File for all values with uncertainties and reasons, .json or .csv.
+        endplates: What places them: the compact bone seen in the CT, or the mask's surface.
+    """
+    from spondyl.errors import OutputError
+    from spondyl.io import read_image
+    from spondyl.morphometry import measure
+
+    if output is not None and output.suffix not in (".json", ".csv"):
+        raise OutputError(f"{output}: expected a name that ends in .json or .csv")
+    volume = read_image(scan)
+    found = measure(volume, _read_spine(result, volume.grid), edge=endplates)
+    sys.stdout.write("\n".join(_lines(found)) + "\n")
+    if output is not None:
+        (found.to_json if output.suffix == ".json" else found.to_csv)(output)
+
+
+def _read_spine(result: Path, grid: "Grid") -> "Spine":
+    """The spine of a result folder, or of a mask alone."""
+    from spondyl.result import read_result
+
+    if result.is_dir() or result.suffix == ".json":
+        return read_result(result, mask=True)
+    from spondyl.datasets.centres import body_centres
+    from spondyl.io import read_mask
+    from spondyl.spine import Spine
+
+    mask = read_mask(result, grid)
+    return Spine.from_centroids(body_centres(mask), mask)
+
+
+def _lines(found: "Morphometry") -> list[str]:
+    """Every structure's values, then its reasons."""
+    lines: dict[str, list[str]] = {}
+    reasons: dict[str, dict[str, None]] = {}
+    for structure, name, value in found.rows():
+        if value.value is None:
+            text = "" if value.refused is None else value.refused.message
+            reasons.setdefault(structure, {})[text] = None
+            continue
+        unit = "" if value.unit in ("1", "grade") else f" {value.unit}"
+        text = f"{name} {value.value:.3g}{unit}"
+        if value.uncertainty is not None:
+            text += f" ± {value.uncertainty:.2g}"
+        lines.setdefault(structure, []).append(text)
+    names = dict.fromkeys([structure for structure, _, _ in found.rows()])
+    out = []
+    for name in names:
+        words = [*lines.get(name, []), *(f"({text})" for text in reasons.get(name, {}))]
+        out.append(f"{name}: " + ", ".join(words))
+    return out
