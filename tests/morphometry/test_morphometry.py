@@ -197,3 +197,27 @@ def test_json_and_csv(measured, tmp_path):
     assert len(lines) == 1 + len(list(measured.rows()))
     assert lines[0].startswith("structure,measurement,value,unit")
     assert any("partly_visible" in line for line in lines)
+
+
+@pytest.mark.data
+def test_real_scan_with_a_mask_drawn_by_hand(shared_data):
+    """Sanity only: adult sizes, and both ways to place endplates agree within the mask's voxel."""
+    from spondyl.datasets.centres import body_centres
+    from spondyl.io import read_image, read_mask
+
+    volume = read_image(shared_data / "masks" / "sub-verse008_ct.nii.gz")
+    mask = read_mask(shared_data / "masks" / "sub-verse008_seg-vert_msk.nii.gz", volume.grid)
+    spine = Spine.from_centroids(body_centres(mask), mask)
+    by_ct, by_mask = (measure(volume, spine, edge=edge) for edge in ("hu", "mask"))
+    pairs = [
+        (a.value, b.value)
+        for (_, name, a), (_, _, b) in zip(by_ct.rows(), by_mask.rows(), strict=True)
+        if name.startswith("height_") and name != "height_loss" and a.value is not None
+    ]
+    assert len(pairs) >= 12
+    assert np.abs(np.subtract(*np.array(pairs).T)).max() < 2.5
+    assert 22 < by_ct["L1"]["height_posterior"].value < 32
+    assert 30 < by_ct["L1"]["depth"].value < 38
+    assert 60 < by_ct["L1"]["trabecular_hu"].value < 140
+    assert by_ct["L2"]["genant_grade"].value >= 1
+    assert by_ct["L1"]["genant_grade"].value == 0

@@ -10,6 +10,7 @@ from spondyl.cli.download import download
 from spondyl.cli.evaluate import evaluate
 from spondyl.cli.export import export
 from spondyl.cli.measure import measure
+from spondyl.cli.morphometry import morphometry
 from spondyl.cli.phantom import phantom
 from spondyl.cli.predict import predict
 from spondyl.cli.relabel import relabel, shift
@@ -28,6 +29,7 @@ app.command(export)
 app.command(shift)
 app.command(relabel)
 app.command(measure)
+app.command(morphometry)
 app.command(evaluate)
 app.command(samples)
 app.command(train)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from spondyl.morphometry import Morphometry
+    from spondyl.morphometry import Measurement, Morphometry
     from spondyl.spine import Spine
     from spondyl.volume import Grid
 
@@ -60,22 +60,23 @@ def _read_spine(result: Path, grid: "Grid") -> "Spine":
 
 
 def _lines(found: "Morphometry") -> list[str]:
-    """Every structure's values, then its reasons."""
+    """One line per structure: its values, then what was refused and why."""
     lines: dict[str, list[str]] = {}
-    reasons: dict[str, dict[str, None]] = {}
-    for structure, name, value in found.rows():
-        if value.value is None:
-            text = "" if value.refused is None else value.refused.message
-            reasons.setdefault(structure, {})[text] = None
-            continue
-        unit = "" if value.unit in ("1", "grade") else f" {value.unit}"
-        text = f"{name} {value.value:.3g}{unit}"
-        if value.uncertainty is not None:
-            text += f" ± {value.uncertainty:.2g}"
-        lines.setdefault(structure, []).append(text)
-    names = dict.fromkeys([structure for structure, _, _ in found.rows()])
-    out = []
-    for name in names:
-        words = [*lines.get(name, []), *(f"({text})" for text in reasons.get(name, {}))]
-        out.append(f"{name}: " + ", ".join(words))
-    return out
+    refused: dict[str, dict[str, list[str]]] = {}
+    for structure, name, measurement in found.rows():
+        words = lines.setdefault(structure, [])
+        if measurement.value is not None:
+            words.append(_words(name, measurement))
+        elif measurement.refused is not None:
+            refused.setdefault(structure, {}).setdefault(measurement.refused.message, []).append(name)
+    for structure, reasons in refused.items():
+        for reason, names in reasons.items():
+            lines[structure].append(f"({', '.join(names)}: {reason})")
+    return [f"{structure}: {'; '.join(words)}" for structure, words in lines.items()]
+
+
+def _words(name: str, measurement: "Measurement") -> str:
+    """A value as people write it."""
+    unit = "" if measurement.unit in ("1", "grade") else f" {measurement.unit}"
+    sd = "" if measurement.uncertainty is None else f" ± {measurement.uncertainty:.2g}"
+    return f"{name} {measurement.value:.3g}{sd}{unit}"

@@ -16,7 +16,7 @@ __all__ = ["CONTRAST", "has_contrast", "trabecular_hu"]
 
 _SEMI_AXES: Final = (0.5, 0.36, 0.22)  # of half width, half depth, height
 _FORWARD: Final = 0.2  # of the half depth: away from the basivertebral veins
-_MOVES_MM: Final = 2.0
+_MOVES_MM: Final = 1.0
 _LEAST_POINTS: Final = 40
 _SHOWN: Final = 0.98
 
@@ -41,7 +41,7 @@ def trabecular_hu(sampler: Sampler, shape: Shape, remarks: tuple[Flag, ...] = ()
     The region is an elliptic disc in the vertebra's own axes, at half height in the front half of
     the body (after Pickhardt et al., Ann Intern Med 2013; 158: 588): half as wide as the body, a
     third as deep, 44 % as tall, so that compact bone and the basivertebral veins stay outside. The
-    uncertainty joins the noise of the mean and its change when the region moves by 2 mm.
+    uncertainty joins the noise of the mean and its change when the region moves by 1 mm.
     """
     walls = shape.walls
     semi = np.array([walls.width / 2, walls.depth / 2, walls.height]) * _SEMI_AXES
@@ -58,7 +58,7 @@ def trabecular_hu(sampler: Sampler, shape: Shape, remarks: tuple[Flag, ...] = ()
     for axis in range(3):
         for sign in (-1.0, 1.0):
             shift = np.zeros(3)
-            shift[axis] = sign * _MOVES_MM / 2
+            shift[axis] = sign * _MOVES_MM
             moved.append(float(np.nanmean(block.hu[_region(axes, centre + shift, semi)])))
     independent = max(len(values) / (8 * shape.spacing_mm**3), 1.0)  # noise is alike over about two voxels
     noise = float(values.std()) / np.sqrt(independent)
