@@ -133,7 +133,7 @@ def graded(found, truth, measured):
     """Per vertebra: grade as drawn, by the rule on exact heights, as measured, and whether the type fits."""
     by_rule = height_losses({label: Heights(*truth.heights(label), 0.0) for label in measured})
     for row in found.vertebrae:
-        if row.label in by_rule:
+        if row.label in by_rule and row["genant_grade"].value is not None:
             fracture = truth.rows[row.label]["fracture"] or {"grade": 0, "kind": None}
             ruled = grade_of(by_rule[row.label].largest)
             yield fracture["grade"], ruled, int(row["genant_grade"].value), fracture["kind"] == row.deformity

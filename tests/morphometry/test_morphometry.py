@@ -152,12 +152,16 @@ def test_cut_body_is_refused(lumbar):
     assert found["L2"]["height_middle"].value is not None
 
 
-def test_thick_slices_are_refused(lumbar):
-    image = lumbar.image.reoriented("RAS")
-    grid = image.grid.resampled((1.2, 1.2, 5.0))
-    spine = replace(lumbar.spine, mask=lumbar.spine.mask.resampled(grid, order=0))
-    found = measure(image.resampled(grid), spine)
-    assert refusal(found["L1"]["height_middle"]) == "thick_slices"
+@pytest.mark.parametrize(("slice_mm", "height", "grade"), [(5.0, False, False), (2.9, True, False)])
+def test_thick_slices_are_refused(lumbar, slice_mm, height, grade):
+    grid = lumbar.image.reoriented("RAS").grid.resampled((1.2, 1.2, slice_mm))
+    spine = Spine(part_of(lumbar, INNER[1:]).vertebrae, lumbar.spine.mask.resampled(grid, order=0))
+    found = measure(lumbar.image.resampled(grid), spine)
+    for name, given in (("height_middle", height), ("genant_grade", grade)):
+        if given:
+            assert found["L1"][name].value is not None
+        else:
+            assert refusal(found["L1"][name]) == "thick_slices"
 
 
 def test_foreign_mask_is_an_error(lumbar):

@@ -56,7 +56,7 @@ def _sagittal(
         shape = shapes.get(label)
         plate = None if shape is None else getattr(shape, str(side))
         if shape is None or plate is None:
-            reason = reasons.get(label) or Flag("neighbour_missing", "It is not in the scan.")
+            reason = reasons.get(label) or Flag("neighbour_missing", "It is not among the vertebrae found.")
             return Measurement.refusal("deg", Flag(reason.code, f"{name}: {reason.message}"))
         tilts.append(_tilt(shape, plate, 1))
         variances.append(_tilt_sd(shape, plate, shape.walls.depth) ** 2)

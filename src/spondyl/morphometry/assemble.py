@@ -112,8 +112,9 @@ def _vertebra(label: int, found: Examined, loss: Loss | None, *, contrast: bool)
     if found.heights is None or found.shape is None:
         values = {name: Measurement.refusal(unit, reason) for name, unit in HEIGHT_VALUES.items()}
     else:
-        values = {**_heights(found.heights, found.shape), **_grades(label, loss)}
-    deformed = loss is not None and loss.largest >= GRADES[0]
+        values = {**_heights(found.heights, found.shape), **_grades(found.shape, loss)}
+    graded = values["height_loss"].value
+    deformed = graded is not None and graded >= GRADES[0]
     values["trabecular_hu"] = _density(found, deformed=deformed, contrast=contrast)
     values["volume"] = found.volume or Measurement.refusal("ml", reason)
     return VertebraMeasures(label, values, loss.deformity if loss is not None and deformed else None)
@@ -138,12 +139,16 @@ def _ratio(a: float, b: float, sd: float) -> Measurement:
     return Measurement(float(a / b), "1", float(sd * np.hypot(1 / b, a / b**2)))
 
 
-def _grades(label: int, loss: Loss | None) -> dict[str, Measurement]:
+def _grades(shape: Shape, loss: Loss | None) -> dict[str, Measurement]:
     """Height loss and Genant grade."""
-    if loss is None or not gradable(label):
+    label = shape.label
+    reason = None if loss is not None and gradable(label) else _NOT_GRADED
+    reason = reason or gates.thick_slices(shape, gates.THICKEST_GRADED_MM)
+    if loss is None or reason is not None:
+        refused = reason or _NOT_GRADED
         return {
-            "height_loss": Measurement.refusal("1", _NOT_GRADED),
-            "genant_grade": Measurement.refusal("grade", _NOT_GRADED),
+            "height_loss": Measurement.refusal("1", refused),
+            "genant_grade": Measurement.refusal("grade", refused),
         }
     remarks = [] if RANK[label] in _GENANT else [_OUTSIDE_RANGE]
     if loss.neighbours < 2:

@@ -14,6 +14,7 @@ __all__ = [
     "NO_BODY",
     "NO_CORNERS",
     "NO_MASK",
+    "THICKEST_GRADED_MM",
     "THICKEST_MM",
     "has_implant",
     "implant",
@@ -25,6 +26,9 @@ __all__ = [
 
 THICKEST_MM: Final = 3.2
 """Largest voxel size along the vertebra at which heights and angles are measured."""
+
+THICKEST_GRADED_MM: Final = 2.6
+"""The same for height loss and grades: with 3 mm, one grade in eight was wrong on phantoms."""
 
 _LEAST_PROBABILITY: Final = 0.5
 _LARGEST_CUT: Final = 0.02
@@ -81,12 +85,12 @@ def partly_visible(shape: Shape) -> Flag | None:
     return Flag("partly_visible", f"The border of the scan cuts the body of {name_of(shape.label)}.")
 
 
-def thick_slices(shape: Shape) -> Flag | None:
-    """Endplates cannot be placed between slices this far apart."""
-    if shape.spacing_up_mm <= THICKEST_MM:
+def thick_slices(shape: Shape, most_mm: float = THICKEST_MM) -> Flag | None:
+    """Endplates cannot be placed well enough between slices this far apart."""
+    if shape.spacing_up_mm <= most_mm:
         return None
     return Flag(
         "thick_slices",
         f"The scan's voxels are {shape.spacing_up_mm:.1f} mm long along the vertebra; "
-        f"at most {THICKEST_MM} mm allow this measurement.",
+        f"at most {most_mm} mm allow this measurement.",
     )
