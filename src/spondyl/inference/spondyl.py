@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.decoding.anatomical import DecodedSpine, decode
+from spondyl.decoding.ends import border_mm, trim_ends
 from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
 from spondyl.inference.evidence import find_candidates, identify, locate
@@ -22,6 +23,7 @@ __all__ = ["SpondylPipeline"]
 
 _SURE: Final = 0.9
 _STEPS: Final = 4
+_HALF_A_BODY_MM: Final = 9.0
 _NO_SPINE: Final = Flag("no_spine", "No spine was found in this scan.")
 
 
@@ -93,7 +95,7 @@ class SpondylPipeline:
         tell(2, _STEPS)
         with timer("decoding"):
             candidates = find_candidates(evidence)
-            decoded = decode(candidates)
+            decoded = trim_ends(decode(candidates), candidates, scan.grid)
         tell(3, _STEPS)
         points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
         with timer("segmentation"):
@@ -119,7 +121,7 @@ def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], grid: Gri
 
 def _vertebra_flags(point: npt.NDArray[np.float64], grid: Grid) -> tuple[Flag, ...]:
     """Whether the scan's border cuts the vertebra."""
-    if grid.contains(point, margin_mm=-9.0):
+    if border_mm(point, grid) > _HALF_A_BODY_MM:
         return ()
     return (Flag("partly_visible", "The border of the scan cuts this vertebra."),)
 
