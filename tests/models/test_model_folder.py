@@ -1,5 +1,6 @@
 """The model folder: written whole, read back, and refused with a clear word when damaged."""
 
+import hashlib
 import json
 
 import pytest
@@ -138,3 +139,14 @@ def test_what_does_not_fit_is_not_combined(tmp_path):
         combine(a, other)
     with pytest.raises(ModelError, match="has no identification network"):
         combine(a, a)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    _write(tmp_path / "model", tmp_path)
+
+    def denied(path, *_args, **_more):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(hashlib, "file_digest", denied)
+    with pytest.raises(ModelError, match=r"safetensors: cannot be read: Permission denied"):
+        read_model(tmp_path / "model")

@@ -53,7 +53,9 @@ def measure(  # noqa: PLR0913 - options of a command
     from spondyl.inference import load_pipeline
     from spondyl.inference.batch import Failure
     from spondyl.inference.measure import measure_cases, report_lines
+    from spondyl.io.atomic import check_writable
 
+    check_writable(output, plots)
     cases = find_cases(dataset)
     model = detection if identification is None else choose_model(None, detection, identification)
     pipeline = load_pipeline(model, engine=engine, threads=threads, precision=precision)

@@ -54,7 +54,9 @@ def predict(  # noqa: PLR0913 - options of a command
     from spondyl.export import chosen_formats
     from spondyl.inference import load_pipeline
     from spondyl.inference.batch import find_scans, predict_scans
+    from spondyl.io.atomic import check_writable
 
+    check_writable(output)
     also = chosen_formats(outputs)
     console = _console(quiet=json_)
     scans, problems = find_scans(inputs)
@@ -139,7 +141,7 @@ def show_outcome(console: "Console", outcome: "Outcome | Failure") -> None:
     for vertebra in outcome.spine:
         sure = "–" if vertebra.probability is None else f"{vertebra.probability:.0%}"
         table.add_row(vertebra.name, *(f"{value:.1f}" for value in vertebra.centroid_mm), sure)
-    console.print(table)
+    console.print(table if len(outcome.spine) else f"[bold]{title}[/]", highlight=False)
     about: dict[str, list[str]] = {flag.message: [] for flag in outcome.spine.flags}
     for vertebra in outcome.spine:
         for flag in vertebra.flags:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 if TYPE_CHECKING:
     from spondyl.samples import ScanOutcome
@@ -14,6 +14,7 @@ __all__ = ["samples"]
 samples = App(name="samples", help="Make training samples from annotated scans.")
 
 Count = Annotated[int | None, Parameter(name="--samples-per-scan")]
+Workers = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 
 
 @samples.command
@@ -25,7 +26,7 @@ def detection(
     recipe: str = "spinefinder",
     samples_per_scan: Count = None,
     seed: int | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
 ) -> None:
     """Boxes of 64 x 64 x 80 mm, each voxel labelled vertebra or not.
 
@@ -51,7 +52,7 @@ def identification(
     recipe: str = "spinefinder",
     samples_per_scan: Count = None,
     seed: int | None = None,
-    workers: int = 1,
+    workers: Workers = 1,
 ) -> None:
     """Sagittal slabs of 8 x 80 x 320 mm, with the level of each pixel of the fifth slice.
 
@@ -85,7 +86,9 @@ def _make(
     from rich.progress import Progress
 
     from spondyl.cli._recipes import spinefinder_recipe
+    from spondyl.io.atomic import check_writable
 
+    check_writable(out)
     changes: dict[str, Any] = {"seed": seed, stage: {"samples_per_scan": count}}
     recipe = spinefinder_recipe(recipe_name, changes)
     console = Console()

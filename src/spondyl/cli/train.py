@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,10 +55,10 @@ class TrainOptions:
     precision: Literal["f32", "bf16"] | None = None
     keep: Literal["last", "best"] | None = None
     device: str = "auto"
-    workers: int = 0
+    workers: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0
     resume: Annotated[bool, Parameter(negative=())] = False
     checkpoints: Path = Path("checkpoints")
-    keep_checkpoints: int | None = None
+    keep_checkpoints: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None
     logs: Path = Path("logs")
     val_split: float = 0.0
 
@@ -111,8 +111,12 @@ def _train(
     from rich.console import Console
 
     from spondyl.cli._recipes import chosen_recipe
+    from spondyl.io.atomic import check_writable
+    from spondyl.models import check_model_place
     from spondyl.recipes.spondyl import SpondylRecipe
 
+    check_model_place(model)
+    check_writable(options.checkpoints, options.logs)
     recipe = chosen_recipe(options.recipe, options.changes(stage))
     _import_torch()
     from spondyl.training.options import RunOptions

@@ -1,15 +1,31 @@
 """Writing without ever leaving half a file or folder: a temporary name beside the target, then a rename."""
 
+import errno
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from spondyl.errors import OutputError
 
-__all__ = ["atomic_folder", "atomic_path", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "check_writable", "write_text"]
+
+_NO_SPACE: Final = "free some space, or write elsewhere"
+_NO_PERMISSION: Final = "choose a folder that you may write to"
+_IN_THE_WAY: Final = "choose another name, or move away what is there"
+_REMEDIES: Final = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.EROFS: _NO_PERMISSION,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+}
 
 
 @contextmanager
@@ -27,13 +43,13 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise _refused(target, error) from error
     temporary = folder / target.name
     try:
         yield temporary
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise _refused(target, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -54,7 +70,10 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
             new, old = Path(temporary) / "new", Path(temporary) / "old"
             new.mkdir()
-            yield new
+            try:
+                yield new
+            except OutputError as error:  # name the file where the user would have found it
+                raise OutputError(str(error).replace(str(new), str(target))) from error
             if target.exists():
                 target.rename(old)
             try:
@@ -64,7 +83,7 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
                     old.rename(target)
                 raise
     except OSError as error:
-        raise OutputError(f"{target}: cannot be written: {error.strerror or error}") from error
+        raise _refused(target, error) from error
 
 
 def write_text(target: Path | str, text: str) -> None:
@@ -77,3 +96,27 @@ def write_text(target: Path | str, text: str) -> None:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def check_writable(*folders: Path | str) -> None:
+    """Refuse folders that could not be made or written to, before any time is spent on their content.
+
+    Nothing is made.
+
+    Raises:
+        OutputError: a file is in the way, or permission is missing.
+    """
+    for folder in map(Path, folders):
+        # Path.exists raises where a parent cannot be looked into; these do not.
+        there = next(place for place in (folder, *folder.absolute().parents) if os.access(place, os.F_OK))
+        if os.access(there, os.W_OK | os.X_OK) and there.is_dir():
+            continue
+        number = errno.EACCES if there.is_dir() else errno.ENOTDIR
+        raise _refused(there, OSError(number, os.strerror(number)))
+
+
+def _refused(target: Path, error: OSError) -> OutputError:
+    """What to tell about a refused write; libraries that hide the reason mostly mean a full disk."""
+    reason = error.strerror or f"{error} (a full disk?)"
+    remedy = _REMEDIES.get(error.errno or 0)
+    return OutputError(f"{target}: cannot be written: {reason}" + (f"; {remedy}" if remedy else ""))

@@ -3,7 +3,14 @@
 The default model lives in ``default/`` beside this file.
 """
 
-from spondyl.models.folder import Model, combine, default_model_folder, read_model, write_model
+from spondyl.models.folder import (
+    Model,
+    check_model_place,
+    combine,
+    default_model_folder,
+    read_model,
+    write_model,
+)
 from spondyl.models.info import SCHEMA_VERSION, ModelInfo, Stage, StageInfo
 
 __all__ = [
@@ -12,6 +19,7 @@ __all__ = [
     "ModelInfo",
     "Stage",
     "StageInfo",
+    "check_model_place",
     "combine",
     "default_model_folder",
     "read_model",

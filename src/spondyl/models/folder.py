@@ -14,7 +14,6 @@ pickled, so a model of unknown origin can be read without running its author's c
 import hashlib
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +22,12 @@ from typing import Final
 from pydantic import ValidationError
 
 from spondyl.errors import ModelError, OutputError
+from spondyl.io.atomic import atomic_folder, check_writable
 from spondyl.models.info import SCHEMA_VERSION, ModelInfo, Stage, StageInfo
 
 __all__ = [
     "Model",
+    "check_model_place",
     "combine",
     "default_model_folder",
     "read_model",
@@ -61,8 +62,8 @@ class Model:
         except KeyError:
             found = ", ".join(self.info.stages)
             raise ModelError(
-                f"{self.folder}: has no {stage} network (only {found}); "
-                "train it, or combine two model folders"
+                f"{self.folder}: has no {stage} network (only {found}); train it, or give two folders:"
+                " one with the detection and one with the identification network"
             ) from None
 
     def weights_path(self, stage: Stage) -> Path:
@@ -136,22 +137,26 @@ def write_model(folder: Path | str, info: ModelInfo, files: Mapping[str, Path]) 
         OutputError: the folder cannot be written, or is no model folder.
     """
     folder = Path(folder)
+    check_model_place(folder)
     named = {name for stage in info.stages.values() for name in stage.files}
     if named != set(files):
         raise ModelError(f"{folder}: model.json names the files {sorted(named)}, given were {sorted(files)}")
-    _refuse_foreign(folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
-            new = Path(temporary) / "new"
-            new.mkdir()
-            info = _fill(new, info, files)
-            if folder.exists():
-                folder.rename(Path(temporary) / "old")
-            new.rename(folder)
-    except OSError as error:
-        raise OutputError(f"{folder}: the model cannot be written: {error.strerror or error}") from error
+    with atomic_folder(folder) as new:
+        info = _fill(new, info, files)
     return Model(folder, info, dict.fromkeys(info.stages, folder))
+
+
+def check_model_place(folder: Path | str) -> None:
+    """Refuse a place where :func:`write_model` would fail, before a training begins.
+
+    Raises:
+        OutputError: something is there that is no model, or the place cannot be written to.
+    """
+    folder = Path(folder)
+    check_writable(folder.parent)
+    empty = folder.is_dir() and not any(folder.iterdir())
+    if folder.exists() and not empty and not (folder / _INFO_NAME).is_file():
+        raise OutputError(f"{folder}: exists and is no model folder; choose another name or remove it")
 
 
 def combine(detection: Model, identification: Model) -> Model:
@@ -226,7 +231,10 @@ def _verify(path: Path, stage: str, expected: str | None) -> None:
         raise ModelError(
             f"{path}: missing; the {stage} network is incomplete, copy the whole model folder again"
         )
-    found = _sha256(path)
+    try:
+        found = _sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror or error}") from error
     if found != expected:
         raise ModelError(
             f"{path}: damaged: sha256 {expected} expected, {found} found; copy the model folder again"
@@ -252,10 +260,3 @@ def _fill(folder: Path, info: ModelInfo, files: Mapping[str, Path]) -> ModelInfo
     text = json.dumps(info.model_dump(mode="json"), indent=2) + "\n"
     (folder / _INFO_NAME).write_text(text, encoding="utf-8", newline="\n")
     return info
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """Never replace something that is not a model."""
-    empty = folder.is_dir() and not any(folder.iterdir())
-    if folder.exists() and not empty and not (folder / _INFO_NAME).is_file():
-        raise OutputError(f"{folder}: exists and is no model folder; choose another name or remove it")

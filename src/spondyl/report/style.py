@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from spondyl.anatomy import COLOURS, Region
+from spondyl.errors import OutputError
 from spondyl.io.atomic import atomic_path
 
 if TYPE_CHECKING:
@@ -96,8 +97,11 @@ def save(figure: "Figure", path: Path | str) -> None:
     """Write the figure; the format follows the suffix, PNG without one.
 
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: an unknown format, or the file cannot be written.
     """
     suffix = Path(path).suffix.lstrip(".").lower() or "png"
+    known = figure.canvas.get_supported_filetypes()
+    if suffix not in known:
+        raise OutputError(f"{path}: unknown picture format; the name must end in one of {', '.join(known)}")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format=suffix, dpi=DPI, facecolor=figure.get_facecolor())

@@ -126,7 +126,9 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many kinds, down to those of its unpickler
-        raise ModelError(f"{path}: the checkpoint cannot be read: {error}") from error
+        raise ModelError(
+            f"{path}: the checkpoint cannot be read ({type(error).__name__}); train without --resume"
+        ) from error
     if not isinstance(state, dict):
         raise ModelError(f"{path}: not a checkpoint")
     return state

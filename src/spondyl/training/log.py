@@ -31,7 +31,10 @@ class TrainingLog:
             raise MissingDependencyError("TensorBoard is missing: pip install 'spondyl[train]'") from error
         self.folder = folder
         write_text(folder / "description.json", json.dumps(description, indent=2) + "\n")
-        self._curves = SummaryWriter(str(folder))
+        try:
+            self._curves = SummaryWriter(str(folder))
+        except OSError as error:
+            raise self._refused(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -54,6 +57,7 @@ class TrainingLog:
                 self._curves.add_scalar(name, value, number)
             self._curves.flush()
         except OSError as error:
-            raise OutputError(
-                f"{self.folder}: the log cannot be written: {error.strerror or error}"
-            ) from error
+            raise self._refused(error) from error
+
+    def _refused(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.folder}: the log cannot be written: {error.strerror or error}")

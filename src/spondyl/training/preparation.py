@@ -95,9 +95,9 @@ def _prepare(
 ) -> list[TrainingCase]:
     """Do the jobs whose file is missing, then read all files."""
     missing = [job for job in jobs if not job[0].exists()]
-    for done, (job, error) in enumerate(_run(work, missing, workers), start=1):
+    for done, (_, error) in enumerate(_run(work, missing, workers), start=1):
         if error is not None:
-            logger.warning("%s left out: %s", job[1], error)
+            logger.warning("left out: %s", error)
         if on_progress:
             on_progress(done, len(missing))
     cases = [read_case(path) for path, _ in jobs if path.exists()]
