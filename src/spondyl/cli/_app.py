@@ -1,9 +1,12 @@
 """The root of the command line: sub-commands, logging, and errors turned into exit codes."""
 
 import logging
+import os
+import re
 import sys
+import threading
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 import spondyl
 from spondyl.cli.download import download
@@ -22,7 +25,11 @@ from spondyl.errors import SpondylError
 __all__ = ["app", "main"]
 
 app = App(
-    name="spondyl", help="Find, name and segment every vertebra in a CT scan.", version=spondyl.__version__
+    name="spondyl",
+    help="Find, name and segment every vertebra in a CT scan.",
+    version=spondyl.__version__,
+    default_parameter=Parameter(negative_iterable=()),
+    suppress_keyboard_interrupt=False,
 )
 app.command(predict)
 app.command(export)
@@ -41,14 +48,30 @@ app.command(show)
 def main() -> None:
     """Run the command line; exit code 2 for bad input, 130 for Ctrl-C.
 
-    Errors raised on purpose are shown as one message without a traceback.
+    Errors raised on purpose, and those of the file system, are shown as one message without a
+    traceback.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    threading.excepthook = _tell_of_thread
     try:
-        app()
+        app([_at_home(word) for word in sys.argv[1:]])
     except SpondylError as error:
         sys.stderr.write(f"spondyl: {error}\n")
+        sys.exit(2)
+    except OSError as error:
+        sys.stderr.write(f"spondyl: {error.filename or 'file system'}: {error.strerror or error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("spondyl: interrupted\n")
         sys.exit(130)
+
+
+def _at_home(word: str) -> str:
+    """``~`` as the home folder where the shell leaves it alone: in ``--output=~/results`` and in quotes."""
+    option, path = re.fullmatch(r"(--[\w-]+=)?(.*)", word, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return option + os.path.expanduser(path)  # noqa: PTH111 - a word need not be a path
+
+
+def _tell_of_thread(failed: threading.ExceptHookArgs) -> None:
+    """One line about a thread that failed, e.g. TensorBoard's on a full disk."""
+    logging.getLogger("spondyl").error("in the background: %s", failed.exc_value)

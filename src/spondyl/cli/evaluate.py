@@ -50,7 +50,9 @@ def evaluate(  # noqa: PLR0913 - options of a command
     from spondyl.datasets import find_cases
     from spondyl.evaluation import evaluate as measure
     from spondyl.evaluation.loading import Predictions, load_pairs
+    from spondyl.io.atomic import check_writable
 
+    check_writable(*(path.parent for path in (json, csv) if path), *([plots] if plots else []))
     cases, found = find_cases(truth), Predictions(predictions)
     result = measure(
         track(load_pairs(found, cases), "comparing", len(cases), transient=True),
@@ -59,6 +61,7 @@ def evaluate(  # noqa: PLR0913 - options of a command
         resamples=bootstrap,
         seed=seed,
     )
+    _refuse_strangers(result, predictions, truth)
     if json:
         result.to_json(json)
     if csv:
@@ -67,6 +70,18 @@ def evaluate(  # noqa: PLR0913 - options of a command
     if plots:
         _draw(result, plots)
     _print(result, worst, sorted(set(found.names) - {case.name for case in cases}))
+
+
+def _refuse_strangers(result: "Evaluation", predictions: Path, truth: Path) -> None:
+    """One missing prediction is a missed scan; all of them missing is the wrong folder."""
+    from spondyl.errors import DatasetError
+
+    missing = result.missing_scans
+    if len(missing) == len(result.scans):
+        raise DatasetError(
+            f"{predictions}: holds no prediction of any scan in {truth}; expected {missing[0]}/result.json,"
+            f" or files named after the scans such as {missing[0]}.lml"
+        )
 
 
 def _draw(result: "Evaluation", folder: Path) -> None:

@@ -92,6 +92,7 @@ def centroids(
     from rich.progress import track
 
     from spondyl.datasets import find_cases
+    from spondyl.errors import DatasetError
     from spondyl.evaluation.loading import Predictions
     from spondyl.inference import load_pipeline
     from spondyl.report.reference_pictures import Compared, centroid_row
@@ -103,8 +104,10 @@ def centroids(
     for case in track(pick(find_cases(dataset), count), "comparing", transient=True):
         volume, truth = case.load()
         spine = pipeline(volume) if pipeline else found and found.load(case.name, volume.grid)
-        cases.append(Compared(case.name, volume, truth, spine or Spine()))
-    centroid_row(cases, out)
+        cases.append((Compared(case.name, volume, truth, spine or Spine()), spine is not None))
+    if not any(predicted for _, predicted in cases):
+        raise DatasetError(f"{predictions}: holds no prediction of the scans in {dataset}, and is no model")
+    centroid_row([compared for compared, _ in cases], out)
 
 
 def pick(cases: "Sequence[Case]", count: int) -> "list[Case]":

@@ -1,6 +1,7 @@
 """Many scans, one after the other: a bad one is reported and skipped, the others finish."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -150,7 +151,7 @@ def _predict(
 
 def _look_into(path: Path) -> list[Scan]:
     """The scans that one argument of the user means; a file is believed to be one."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
         return [Scan(_stem(path), path)]
     from spondyl.datasets import find_cases
 
