@@ -1,3 +1,4 @@
+import os
 import re
 
 import pytest
@@ -145,3 +146,14 @@ def test_real_folders(shared_data):
     assert {case.centroids.suffix for case in training} == {".lml"}
     masks = {case.name: case for case in find_cases(shared_data / "masks")}
     assert {"sub-verse006", "sub-verse008"} <= set(masks)
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, caplog):
+    def denied(_folder, onerror, **_more):
+        onerror(PermissionError(13, "Permission denied", str(tmp_path / "locked")))
+        return iter([])
+
+    monkeypatch.setattr(os, "walk", denied)
+    with pytest.raises(DatasetError, match="no scans found"):
+        find_cases(tmp_path)
+    assert "locked: left out, cannot be read: Permission denied" in caplog.text

@@ -407,3 +407,21 @@ def test_importing_io_is_light():
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
     code = "import sys, spondyl.io.images; print(any(m in sys.modules for m in ('SimpleITK', 'torch')))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "False"
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "advice"),
+    [
+        ("nifti", "plain.nii.gz", "rename it to .nii"),
+        ("gzip", "packed.nii", "rename it to .nii.gz"),
+        ("text", "text.nii.gz", "expected a CT as .nii or .nii.gz"),
+        ("text", "text.nii", "expected a CT as .nii or .nii.gz"),
+    ],
+)
+def test_a_wrong_name_says_how_to_put_it_right(tmp_path, content, name, advice):
+    write_image(CT, tmp_path / "right.nii")
+    plain = (tmp_path / "right.nii").read_bytes()
+    (tmp_path / name).write_bytes({"nifti": plain, "gzip": gzip.compress(plain), "text": b"no scan"}[content])
+    with pytest.raises(ImageError) as caught:
+        read_image(tmp_path / name)
+    assert str(caught.value).endswith(advice)

@@ -1,5 +1,6 @@
 """File names of scans and masks, and the one walk over a data set's folder."""
 
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Final
 
 __all__ = ["IMAGE_SUFFIXES", "beside", "image_stem", "list_files", "looks_like_mask"]
+
+logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 """Endings of files that may be scans."""
@@ -35,11 +38,12 @@ def looks_like_mask(path: Path) -> bool:
 def list_files(folder: Path) -> list[Path]:
     """All files below a folder, sorted; links to folders are followed once.
 
-    Hidden files, and the shadow files macOS puts into zip archives, are left out.
+    Hidden files, and the shadow files macOS puts into zip archives, are left out; a folder that
+    cannot be read is, too, with a warning in the log.
     """
     found: list[Path] = []
     visited: set[str] = set()
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=_warn, followlinks=True):
         real = os.path.realpath(parent)
         if real in visited:
             folders.clear()
@@ -48,6 +52,10 @@ def list_files(folder: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         found.extend(Path(parent, name) for name in names if not name.startswith("."))
     return sorted(found)
+
+
+def _warn(error: OSError) -> None:
+    logger.warning("%s: left out, cannot be read: %s", error.filename, error.strerror)
 
 
 def beside(files: frozenset[Path], folder: Path, stem: str, endings: Iterable[str]) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spondyl.datasets import biomedia, ctspine1k, totalsegmentator, verse
 from spondyl.datasets.case import Case
-from spondyl.datasets.files import image_stem, list_files
+from spondyl.datasets.files import IMAGE_SUFFIXES, image_stem, list_files
 from spondyl.errors import DatasetError
 
 __all__ = ["find_cases"]
@@ -39,7 +39,8 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
     cases = _recognise(folder)
     if not cases:
-        raise DatasetError(f"{folder}: no scans found; looked for {_wanted()}")
+        looked_for = _wanted() if annotated else f"names ending in {', '.join(IMAGE_SUFFIXES)}"
+        raise DatasetError(f"{folder}: no scans found; looked for {looked_for}")
     chosen = [case for case in cases if case.annotated or not annotated]
     if not chosen:
         raise DatasetError(

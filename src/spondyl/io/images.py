@@ -1,6 +1,7 @@
 """CT images: any supported file to a :class:`~spondyl.volume.Volume` in Hounsfield units, and back."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,19 @@ def read_voxels(path: Path) -> Volume:
         ImageError: no such file; not a readable 3-D image.
         MissingDependencyError: the format needs SimpleITK.
     """
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
         raise ImageError(f"{path}: a folder; expected an image file ({', '.join(SUFFIXES)})")
-    if not path.exists():
-        raise ImageError(f"{path}: no such file")
+    if not os.path.exists(path):  # noqa: PTH110
+        raise ImageError(f"{path}: no such file, or not yours to read")
     if _is_nifti(path):
         from spondyl.io.nifti import read_nifti
 
         return read_nifti(path)
     if path.suffix.lower() in itk.READABLE:
         return itk.read_itk(path)
-    raise ImageError(f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)}")
+    raise ImageError(
+        f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)} (dcm2niix converts DICOM)"
+    )
 
 
 def _is_nifti(path: Path) -> bool:
@@ -119,7 +122,7 @@ def _check_values(path: Path, data: npt.NDArray[Any]) -> None:
     """Refuse what cannot be Hounsfield units, and warn about what looks unlike them."""
     low, high = float(data.min()), float(data.max())
     if low == high:
-        raise ImageError(f"{path}: every voxel is {low:g}; not a CT")
+        raise ImageError(f"{path}: every voxel is {low:g}; not a CT, export or copy it again")
     if high - low < _MIN_SPAN_HU:
         raise ImageError(
             f"{path}: values from {low:g} to {high:g} are not Hounsfield units (air -1000, water 0,"

@@ -156,7 +156,7 @@ def _read_header(path: Path) -> _Header:
                 return kind(raw[: kind.template_dtype.itemsize], check=False)
             except (WrapStructError, HeaderDataError, ValueError) as error:
                 raise ImageError(f"{path}: damaged NIfTI header ({error})") from error
-    raise ImageError(f"{path}: not a NIfTI file, whatever its name says; expected a CT as .nii or .nii.gz")
+    raise ImageError(f"{path}: not a NIfTI file, whatever its name says; {_hint(path)}")
 
 
 def _first_bytes(path: Path, count: int) -> bytes:
@@ -167,20 +167,29 @@ def _first_bytes(path: Path, count: int) -> bytes:
     """
     try:
         if path.stat().st_size == 0:
-            raise ImageError(f"{path}: empty file")
+            raise ImageError(f"{path}: empty file; copy or download it again")
         if path.suffix.lower() != ".gz":
             with path.open("rb") as stream:
                 return stream.read(count)
         with gzip.open(path) as packed:
             return packed.read(count)
     except gzip.BadGzipFile:
-        raise ImageError(
-            f"{path}: not gzip-compressed although it ends in .gz; if it is plain NIfTI, rename it to .nii"
-        ) from None
+        raise ImageError(f"{path}: not gzip-compressed although it ends in .gz; {_hint(path)}") from None
     except (EOFError, zlib.error) as error:
         raise ImageError(f"{path}: truncated or damaged gzip ({error}); copy or download it again") from error
     except OSError as error:
         raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _hint(path: Path) -> str:
+    """What to do about a file that is not what its name says, from its first bytes."""
+    with path.open("rb") as stream:
+        start = stream.read(540)
+    if start.startswith(b"\x1f\x8b"):
+        return "it is gzip-compressed: rename it to .nii.gz"
+    if nib.Nifti1Header.may_contain_header(start) or nib.Nifti2Header.may_contain_header(start):
+        return "it is plain NIfTI: rename it to .nii"
+    return "expected a CT as .nii or .nii.gz"
 
 
 def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
