@@ -12,7 +12,7 @@ def test_writes_cases_that_a_data_set_finds(tmp_path, capsys):
     app(words, result_action="return_value")
     assert "2 phantoms" in capsys.readouterr().out
     cases = find_cases(tmp_path)
-    assert [case.name for case in cases] == ["phantom_0001", "phantom_0002"]
+    assert [case.name for case in cases] == ["phantom_3_0001", "phantom_3_0002"]
     volume, spine = cases[0].load()
     assert spine.names == ("L1", "L2")
     assert spine.mask is not None

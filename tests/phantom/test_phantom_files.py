@@ -19,17 +19,21 @@ def test_files_hold_what_was_made(tmp_path):
     images = write_phantoms(tmp_path, 2, 5, TINY, progress=lambda done, n: seen.append((done, n)))
     assert seen == [(1, 2), (2, 2)]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(
-        f"phantom_000{i}{end}" for i in (1, 2) for end in (".json", ".lml", ".nii.gz", "_seg-vert_msk.nii.gz")
+        f"phantom_5_000{i}{end}"
+        for i in (1, 2)
+        for end in (".json", ".lml", ".nii.gz", "_seg-vert_msk.nii.gz")
     )
     made = make_phantom(500_002, TINY)
     image = read_image(images[1])
     assert image.grid.is_close(made.image.grid)
     assert np.array_equal(image.data, made.image.data)
-    spine = read_centroids(tmp_path / "phantom_0002.lml", image.grid)
+    spine = read_centroids(tmp_path / "phantom_5_0002.lml", image.grid)
     assert spine.names == made.spine.names
     assert np.allclose(spine.centroids_mm, made.spine.centroids_mm, atol=1e-3)
-    assert np.array_equal(read_mask(tmp_path / "phantom_0002_seg-vert_msk.nii.gz").data, made.spine.mask.data)
-    truth = json.loads((tmp_path / "phantom_0002.json").read_text())
+    assert np.array_equal(
+        read_mask(tmp_path / "phantom_5_0002_seg-vert_msk.nii.gz").data, made.spine.mask.data
+    )
+    truth = json.loads((tmp_path / "phantom_5_0002.json").read_text())
     assert truth["vertebrae"]["L1"]["heights_mm"] == made.truth["vertebrae"]["L1"]["heights_mm"]
 
 

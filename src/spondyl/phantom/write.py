@@ -41,7 +41,7 @@ def write_phantoms(
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
-    """Write ``phantom_0001`` to ``phantom_n``.
+    """Write ``phantom_SEED_0001`` to ``phantom_SEED_n``, so that other phantoms have other names.
 
     Phantom ``i`` is made from seed ``seed * 100000 + i``, so a longer run starts with the same ones.
 
@@ -63,7 +63,9 @@ def write_phantoms(
         raise InputError(f"{n} phantoms from seed {seed}: expected at least one, and a seed of 0 or more")
     images = []
     for i in range(1, n + 1):
-        images.append(write_phantom(make_phantom(seed * 100_000 + i, options), folder, f"phantom_{i:04d}"))
+        images.append(
+            write_phantom(make_phantom(seed * 100_000 + i, options), folder, f"phantom_{seed}_{i:04d}")
+        )
         if progress:
             progress(i, n)
     return images
