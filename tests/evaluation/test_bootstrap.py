@@ -47,6 +47,11 @@ def test_interval_has_the_width_of_a_binomial():
     assert rate.high == pytest.approx(0.7 + half, abs=0.015)
 
 
+def test_a_single_scan_has_no_interval():
+    assert draw(1, 20, seed=3).shape == (0, 1)
+    assert draw(0, 20, seed=3).shape == (0, 0)
+
+
 def test_whole_scans_are_drawn():
     """Ten vertebrae of one scan are right or wrong together: they are one observation, not ten."""
     ten = Spine.from_centroids({i: (0, 0, -30 * i) for i in range(8, 18)})

@@ -93,13 +93,15 @@ def test_against_simpleitk(seed):
     measures.Execute(*images)
     assert row.dice == pytest.approx(measures.GetDiceCoefficient())
 
-    # Distances by ITK's map on the lattice of voxel corners; areas and shares by plain loops.
+    # Distances by ITK's exact map (Danielsson's is up to 0.4 mm off) on the lattice of voxel corners;
+    # areas and shares by plain loops.
     borders = [corner_areas(mask, spacing) for mask in masks]
     distances = []
     for here, other in (borders, borders[::-1]):
         image = sitk.GetImageFromArray((other >= 0).astype(np.uint8).transpose(2, 1, 0))
         image.SetSpacing(spacing)
-        far = sitk.GetArrayFromImage(sitk.DanielssonDistanceMap(image, True, False, True)).transpose(2, 1, 0)
+        far = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, False, False, True))
+        far = np.maximum(far.transpose(2, 1, 0), 0)  # negative inside
         distances.append(sorted((far[at], here[at]) for at in zip(*np.nonzero(here >= 0), strict=True)))
     near = sum(area for side in distances for d, area in side if d <= 3.0001)
     assert row.nsd == pytest.approx(near / sum(area for side in distances for _, area in side), abs=2e-3)

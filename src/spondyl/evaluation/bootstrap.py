@@ -40,9 +40,12 @@ class Estimate(BaseModel):
 
 
 def draw(scans: int, resamples: int, seed: int) -> FloatArray:
-    """How often each scan is drawn: ``(resamples, scans)``, every row sums to ``scans``."""
-    if scans == 0:
-        return np.zeros((resamples, 0))
+    """How often each scan is drawn: ``(resamples, scans)``, every row sums to ``scans``.
+
+    A single scan says nothing about others, so it gives no rows, and with them no interval.
+    """
+    if scans < 2:
+        return np.zeros((0, scans))
     generator = np.random.default_rng(seed)
     return generator.multinomial(scans, np.full(scans, 1 / scans), size=resamples).astype(float)
 
