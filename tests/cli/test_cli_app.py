@@ -110,3 +110,11 @@ def test_one_missing_prediction_is_a_missed_scan(dataset, tmp_path):
     words = ["evaluate", tmp_path / "found", dataset, "--json", report, "--bootstrap", 0]
     app([str(word) for word in words], result_action="return_value")
     assert json.loads(report.read_text())["summary"]["id_rate"]["value"] == 0.5
+
+
+def test_help_shows_defaults_that_say_something(capsys):
+    app(["predict", "--help"], result_action="return_value")
+    shown = capsys.readouterr().out
+    assert "[default: auto]" in " ".join(shown.replace("│", " ").split())
+    assert "None" not in shown
+    assert "False" not in shown

@@ -24,11 +24,19 @@ from spondyl.errors import SpondylError
 
 __all__ = ["app", "main"]
 
+
+def _shown_default(value: object) -> str | None:
+    """Defaults in the help; that a switch is off or nothing is given goes without saying."""
+    if isinstance(value, (tuple, list)):
+        return " ".join(map(str, value)) or None
+    return None if value is None or value is False or value == "" else str(value)
+
+
 app = App(
     name="spondyl",
     help="Find, name and segment every vertebra in a CT scan.",
     version=spondyl.__version__,
-    default_parameter=Parameter(negative_iterable=()),
+    default_parameter=Parameter(negative_iterable=(), show_default=_shown_default),
     suppress_keyboard_interrupt=False,
 )
 app.command(predict)

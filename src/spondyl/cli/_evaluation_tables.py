@@ -35,7 +35,11 @@ def shown(value: float | None, unit: Unit) -> str:
 
 def summary_table(evaluation: Evaluation) -> Table:
     """Every metric that could be measured, with its interval and its definition."""
-    table = Table(title=f"{len(evaluation.scans)} scans", title_justify="left", show_lines=True)
+    table = Table(
+        title=f"{len(evaluation.scans)} scan{'s' * (len(evaluation.scans) != 1)}",
+        title_justify="left",
+        show_lines=True,
+    )
     table.add_column("metric", style="bold", min_width=16)
     table.add_column("value", justify="right", no_wrap=True)
     if evaluation.settings.resamples:

@@ -38,4 +38,6 @@ def phantom(
     with Progress(console=console, transient=True) as bar:
         task = bar.add_task("phantoms", total=count)
         write_phantoms(out, count, seed, options, progress=lambda done, _: bar.update(task, completed=done))
-    console.print(f"{count} phantoms in {out}")
+    console.print(
+        f"{count} phantom{'s' * (count != 1)} in {out}", highlight=False, soft_wrap=True, markup=False
+    )

@@ -1,5 +1,6 @@
 """``spondyl show``: the pictures of the reference system."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -32,6 +33,7 @@ def detection(scan: Path, model: Path, /, *, out: Out = Path("detection.png")) -
 
     volume = read_image(scan)
     detection_picture(volume, detect(model, volume), out, title=scan.name)
+    _tell(out)
 
 
 @show.command
@@ -49,6 +51,7 @@ def identification(scan: Path, model: Path, /, *, out: Out = Path("identificatio
 
     volume = read_image(scan)
     identification_picture(volume, identify(model, volume), out, title=scan.name)
+    _tell(out)
 
 
 @show.command
@@ -75,6 +78,7 @@ def detections(
         for model in track(models, "detecting", transient=True)
     }
     detection_grid(scans, found, out)
+    _tell(out)
 
 
 @show.command
@@ -108,6 +112,12 @@ def centroids(
     if not any(predicted for _, predicted in cases):
         raise DatasetError(f"{predictions}: holds no prediction of the scans in {dataset}, and is no model")
     centroid_row([compared for compared, _ in cases], out)
+    _tell(out)
+
+
+def _tell(out: Path) -> None:
+    """Where the picture is, since it has a name without being asked for one."""
+    sys.stdout.write(f"picture: {out}\n")
 
 
 def pick(cases: "Sequence[Case]", count: int) -> "list[Case]":
