@@ -34,6 +34,7 @@ class KnowingEngine:
         body, count = ndimage.label(hu > 170)
         fine = np.full((5 if self.levels else 2, *hu.shape), -8.0, np.float32)
         fine[0] = np.clip((hu - 170) / 15, -8, 8)
+        fine[2:] = 0
         coarse = np.zeros((28, *(-(-n // 2) for n in hu.shape)), np.float32)
         for number in range(1, count + 1):
             inside = body == number

@@ -17,7 +17,7 @@ Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...
 """``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
 
 AIR_HU = -1024.0
-_REGION_MARGIN_MM = 45.0
+_REGION_MARGIN_MM = (45.0, 70.0, 45.0)  # spinous processes reach far back
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +71,7 @@ def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None
         return None
     target = scan.grid.resampled(recipe.identification.spacing_mm)
     corners = target.to_voxel(grid.to_world(peaks))
-    margin = _REGION_MARGIN_MM / recipe.identification.spacing_mm
+    margin = np.array(_REGION_MARGIN_MM) / recipe.identification.spacing_mm
     start = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
     stop = np.minimum(np.ceil(corners.max(axis=0) + margin) + 1, target.shape).astype(int)
     return target.cropped(start.tolist(), stop.tolist())

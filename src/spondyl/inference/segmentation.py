@@ -15,7 +15,7 @@ from spondyl.volume import Grid, Volume
 __all__ = ["segment"]
 
 _SLAB_VOX: Final = 4_000_000  # voxels of the scan treated at once: bounds the memory
-_FURTHEST_MM: Final = 45.0  # no part of a vertebra lies further from where its centroid is expected
+_FURTHEST_MM: Final = 16.0  # a voxel that points further from every centroid belongs to none of them
 _SMALL_MM3: Final = 60.0
 
 # The network sees 3 mm voxels, the scan knows better where bone ends: bright voxels are taken at a
