@@ -106,3 +106,14 @@ def test_weights_round_trip_and_refuse_another_architecture(tmp_path):
     (tmp_path / "w.safetensors").write_bytes(b"no")
     with pytest.raises(ModelError, match="do not fit"):
         load_weights(other, tmp_path / "w.safetensors")
+
+
+def test_an_onnx_file_says_nothing_about_the_machine_that_wrote_it(tmp_path):
+    from pathlib import Path
+
+    import spondyl
+
+    export_onnx(DetectionUNet(2), tmp_path / "n.onnx", (1, 1, 16, 32, 16))
+    written = (tmp_path / "n.onnx").read_bytes()
+    folders = (Path(spondyl.__file__).parent, Path(torch.__file__).parent)
+    assert not [folder for folder in folders if str(folder).encode() in written]

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,19 @@ def export_onnx(
     )
     if program is None:  # only without dynamo, says its documentation
         raise ModelError(f"{path}: the ONNX exporter gave nothing")
-    program.save(str(path), external_data=False)
+    proto = program.model_proto
+    _forget_origin(proto)
+    Path(path).write_bytes(proto.SerializeToString())
+
+
+def _forget_origin(proto: Any) -> None:
+    """Remove the traces of the exporting machine: each node names source files and their folders."""
+    for part in (proto, proto.graph, *proto.graph.node, *proto.graph.value_info, *proto.functions):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for part in (*proto.graph.input, *proto.graph.output, *proto.graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
 
 
 def verify_onnx(network: nn.Module, path: Path | str, shape: Sequence[int], atol: float = 1e-3) -> float:
