@@ -31,7 +31,13 @@ def rich_spine():
         flags=(Flag("anomaly", "A thirteenth thoracic vertebra."),),
         provenance={
             "program": {"name": "spondyl", "version": "1.2.3"},
-            "model": {"name": "m", "schema_version": 1, "recipe": "spondyl", "sha256": {"a.onnx": "00"}},
+            "model": {
+                "name": "m",
+                "schema_version": 1,
+                "recipe": "spondyl",
+                "sha256": {"a.onnx": "00"},
+                "fingerprint": "ff",
+            },
             "engine": {"name": "openvino", "device": "cpu", "precision": "f32"},
             "timings_s": {"read": 0.1, "detection": 1.5},
             "voxel_counts": {"T12": 4000},

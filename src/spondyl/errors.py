@@ -11,7 +11,8 @@
     ├── ModelError              a model folder that is damaged or of another version
     ├── DownloadError           a data set that cannot be fetched
     ├── MissingDependencyError  an optional extra is not installed
-    └── OutputError             results that cannot be written (disk full, no permission)
+    └── OutputError             results that cannot be written (no permission, something in the way)
+        └── DiskFullError       no space left
 
 A message says which file, what was expected, what was found and what to do.
 """
@@ -19,6 +20,7 @@ A message says which file, what was expected, what was found and what to do.
 __all__ = [
     "AnnotationError",
     "DatasetError",
+    "DiskFullError",
     "DownloadError",
     "ImageError",
     "InputError",
@@ -68,3 +70,7 @@ class MissingDependencyError(SpondylError):
 
 class OutputError(SpondylError):
     """A result that cannot be written; nothing is left half-written."""
+
+
+class DiskFullError(OutputError):
+    """No space left for a result, so that the next one need not be tried."""

@@ -103,6 +103,7 @@ def write_outputs(
     folder: Path | str,
     *,
     file: Path | str | None = None,
+    sha256: str | None = None,
     also: Iterable[str] = (),
     only_result: bool = False,
     overwrite: bool = False,
@@ -114,6 +115,7 @@ def write_outputs(
         volume: The scan in HU, for its grid and the preview.
         folder: The scan's own folder; missing parents are made.
         file: The scan's file, for the record: its name, and if it exists, the way to it.
+        sha256: Of the scan's content, for the record.
         also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
         only_result: Leave out everything but ``result.json``.
         overwrite: Replace an earlier result.
@@ -133,7 +135,7 @@ def write_outputs(
     check_free(folder, overwrite=overwrite)
     name, way = (None, None) if file is None else (Path(file).name, _way(Path(file), folder))
     # What is read back from result.json is what the other files hold, to the last digit.
-    described = Result.of(spine, volume.grid, file=name, path=way)
+    described = Result.of(spine, volume.grid, file=name, path=way, sha256=sha256)
     spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
     with atomic_folder(folder) as new:
         files = write_files(spine, volume.grid, new, kinds, volume)

@@ -69,6 +69,7 @@ class Result(Part):
         *,
         file: str | None = None,
         path: str | None = None,
+        sha256: str | None = None,
         files: dict[str, str] | None = None,
     ) -> Self:
         """Describe a spine.
@@ -78,6 +79,7 @@ class Result(Part):
             grid: Of the scan, as stored on disk.
             file: Name of the scan's file.
             path: Way from the folder of ``result.json`` to the scan.
+            sha256: Of the scan's content.
             files: What is written beside ``result.json``: kind to file name.
         """
         details = dict(spine.provenance)
@@ -87,7 +89,7 @@ class Result(Part):
                 "program": used["program"] or {"version": spondyl.__version__},
                 "model": used["model"],
                 "engine": used["engine"],
-                "scan": Scan.of(grid, file, path),
+                "scan": Scan.of(grid, file, path, sha256),
                 "vertebrae": [_found(vertebra) for vertebra in spine],
                 "numbering_probability": spine.numbering_probability,
                 "alternatives": [_other(numbering) for numbering in spine.alternatives],

@@ -42,6 +42,9 @@ class UsedModel(Part):
     schema_version: int = Field(description="Version of its model.json.")
     recipe: str = Field(description="Recipe it was trained by: spondyl, spinefinder ...")
     sha256: dict[str, str] = Field(description="Hash of each of its files; tells one training from another.")
+    fingerprint: str | None = Field(
+        None, description="One hash of recipe, labels, spacing and files; null in files of early versions."
+    )
 
 
 class UsedEngine(Part):
@@ -59,6 +62,9 @@ class Scan(Part):
     path: str | None = Field(
         None, description="Way from the folder of this file to the scan, so that it can be found again."
     )
+    sha256: str | None = Field(
+        None, description="Hash of the scan's content, by which a later run knows it again; null: unknown."
+    )
     shape: tuple[int, int, int] = Field(description="Voxels along each stored axis.")
     spacing_mm: PointMm = Field(description="Voxel size along each stored axis.")
     orientation: str = Field(description="Direction in which each stored axis grows, e.g. LPS.")
@@ -67,11 +73,12 @@ class Scan(Part):
     )
 
     @classmethod
-    def of(cls, grid: Grid, file: str | None, path: str | None = None) -> Self:
+    def of(cls, grid: Grid, file: str | None, path: str | None = None, sha256: str | None = None) -> Self:
         """Describe a grid."""
         return cls(
             file=file,
             path=path,
+            sha256=sha256,
             shape=grid.shape,
             spacing_mm=grid.spacing_mm,
             orientation=grid.codes,

@@ -6,10 +6,10 @@ import pytest
 
 from readers import CENTRES, toy_scan
 from spondyl.anatomy import LABEL_OF
+from spondyl.batch.scans import Failure
 from spondyl.datasets import Case, find_cases
 from spondyl.evaluation import evaluate
 from spondyl.inference import load_pipeline
-from spondyl.inference.batch import Failure
 from spondyl.inference.measure import Measured, measure_cases, report_lines, summary_lines
 from spondyl.io import write_centroids, write_image
 from spondyl.result import read_result

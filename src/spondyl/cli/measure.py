@@ -1,18 +1,13 @@
 """``spondyl measure``: the reference's full algorithm on annotated scans, with its report."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter, validators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spondyl.inference.measure import Measured
-    from spondyl.inference.tiling import Progress
 
 __all__ = ["measure"]
 
@@ -48,19 +43,20 @@ def measure(  # noqa: PLR0913 - options of a command
         precision: bf16 is about twice as fast where the processor knows it, and less exact.
         threads: CPU threads (default: all).
     """
-    from spondyl.cli.predict import choose_model
+    from spondyl.batch.job import choose_model
+    from spondyl.batch.scans import Failure
+    from spondyl.cli._progress import case_bars
     from spondyl.datasets import find_cases
     from spondyl.inference import load_pipeline
-    from spondyl.inference.batch import Failure
     from spondyl.inference.measure import measure_cases, report_lines
     from spondyl.io.atomic import check_writable
 
     check_writable(output, plots)
     cases = find_cases(dataset)
-    model = detection if identification is None else choose_model(None, detection, identification)
-    pipeline = load_pipeline(model, engine=engine, threads=threads, precision=precision)
+    folders = [folder for folder in (detection, identification) if folder is not None]
+    pipeline = load_pipeline(choose_model(folders), engine=engine, threads=threads, precision=precision)
     measured: list[Measured] = []
-    with _bars(len(cases)) as progress:
+    with case_bars(len(cases)) as progress:
         done = measure_cases(cases, pipeline, output, save_predictions=save_predictions, progress=progress)
         for number, item in enumerate(done):
             if isinstance(item, Failure):
@@ -93,13 +89,3 @@ def _conclude(measured: "list[Measured]", output: Path, plots: Path) -> None:
 def _print(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
-
-
-@contextmanager
-def _bars(count: int) -> "Iterator[Callable[[str], Progress]]":
-    """The bars of ``spondyl predict``, asked for by the name of a case."""
-    from spondyl.cli.predict import scan_bars
-    from spondyl.inference.batch import Scan
-
-    with scan_bars(count) as begin:
-        yield lambda name: begin(Scan(name, Path(name)))

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from spondyl.anatomy import name_of
+from spondyl.batch.scans import Failure
 from spondyl.datasets import Case
 from spondyl.errors import SpondylError
 from spondyl.evaluation import Evaluation, match
 from spondyl.inference import Pipeline
-from spondyl.inference.batch import Failure
 from spondyl.inference.tiling import Progress
 from spondyl.outputs import write_outputs
 from spondyl.spine import Spine

@@ -64,6 +64,7 @@ def _describe(model: Model) -> dict[str, Any]:
         "schema_version": model.info.schema_version,
         "recipe": model.info.recipe["name"],
         "sha256": hashes,
+        "fingerprint": model.fingerprint,
     }
 
 

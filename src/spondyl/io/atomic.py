@@ -9,16 +9,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from spondyl.errors import OutputError
+from spondyl.errors import DiskFullError, OutputError
 
-__all__ = ["atomic_folder", "atomic_path", "check_writable", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "check_writable", "refused", "write_text"]
 
 _NO_SPACE: Final = "free some space, or write elsewhere"
 _NO_PERMISSION: Final = "choose a folder that you may write to"
 _IN_THE_WAY: Final = "choose another name, or move away what is there"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _REMEDIES: Final = {
-    errno.ENOSPC: _NO_SPACE,
-    errno.EDQUOT: _NO_SPACE,
     errno.EACCES: _NO_PERMISSION,
     errno.EPERM: _NO_PERMISSION,
     errno.EROFS: _NO_PERMISSION,
@@ -43,13 +42,13 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     except OSError as error:
-        raise _refused(target, error) from error
+        raise refused(target, error) from error
     temporary = folder / target.name
     try:
         yield temporary
         temporary.replace(target)
     except OSError as error:
-        raise _refused(target, error) from error
+        raise refused(target, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -73,7 +72,7 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
             try:
                 yield new
             except OutputError as error:  # name the file where the user would have found it
-                raise OutputError(str(error).replace(str(new), str(target))) from error
+                raise type(error)(str(error).replace(str(new), str(target))) from error
             if target.exists():
                 target.rename(old)
             try:
@@ -83,7 +82,7 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
                     old.rename(target)
                 raise
     except OSError as error:
-        raise _refused(target, error) from error
+        raise refused(target, error) from error
 
 
 def write_text(target: Path | str, text: str) -> None:
@@ -112,11 +111,13 @@ def check_writable(*folders: Path | str) -> None:
         if os.access(there, os.W_OK | os.X_OK) and there.is_dir():
             continue
         number = errno.EACCES if there.is_dir() else errno.ENOTDIR
-        raise _refused(there, OSError(number, os.strerror(number)))
+        raise refused(there, OSError(number, os.strerror(number)))
 
 
-def _refused(target: Path, error: OSError) -> OutputError:
+def refused(target: Path, error: OSError) -> OutputError:
     """What to tell about a refused write; libraries that hide the reason mostly mean a full disk."""
+    if error.errno in _FULL:
+        return DiskFullError(f"{target}: cannot be written: {error.strerror}; {_NO_SPACE}")
     reason = error.strerror or f"{error} (a full disk?)"
     remedy = _REMEDIES.get(error.errno or 0)
     return OutputError(f"{target}: cannot be written: {reason}" + (f"; {remedy}" if remedy else ""))

@@ -51,6 +51,13 @@ class Model:
     info: ModelInfo
     stage_folders: Mapping[Stage, Path]
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all that decides what the model answers: recipe, labels, spacing and files."""
+        info = self.info.model_dump(mode="json", include={"recipe", "labels", "spacing_mm"})
+        files = {stage: dict(description.sha256) for stage, description in self.info.stages.items()}
+        return hashlib.sha256(json.dumps([info, files], sort_keys=True).encode()).hexdigest()
+
     def stage(self, stage: Stage) -> StageInfo:
         """Description of one stage.
 

@@ -1,0 +1,162 @@
+"""What is to be predicted: scans found in files and folders, under names of their own.
+
+Whoever reads something else than one image file (a DICOM series, an object in a store) derives from
+:class:`Scan` and lets :func:`find_scans` give it out; nothing behind it needs to know.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from spondyl.errors import ImageError, SpondylError
+from spondyl.volume import Volume
+
+__all__ = ["Failure", "Scan", "find_scans"]
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A scan to be read. Small, and can be sent to other processes.
+
+    Attributes:
+        name: Of its folder of results; unique among the scans found together.
+        path: The image.
+    """
+
+    name: str
+    path: Path
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people, and for telling two scans apart."""
+        return str(self.path)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything that is read; its content decides whether a scan has changed."""
+        if self.path.suffix.lower() != ".mhd":
+            return (self.path,)
+        data = (self.path.with_suffix(suffix) for suffix in (".raw", ".zraw"))
+        return (self.path, *(path for path in data if path.is_file()))
+
+    @contextmanager
+    def at_hand(self) -> Iterator["Scan"]:
+        """The scan as files of this machine; those of another are fetched, and gone after the block."""
+        yield self
+
+    def read(self) -> Volume:
+        """The scan in HU.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        from spondyl.io import read_image
+
+        return read_image(self.path)
+
+    def sha256(self) -> str:
+        """Hash of the content: for one file that of ``sha256sum``, for several that of their hashes.
+
+        Raises:
+            ImageError: a file cannot be read.
+        """
+        hashes = [_sha256(path) for path in self.files]
+        return hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+
+    def stamp(self) -> str | None:
+        """Sizes and times of change; while they stay, the content is taken to stay. ``None``: unknown."""
+        try:
+            states = [path.stat() for path in self.files]
+        except OSError:
+            return None
+        return " ".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)
+
+    def called(self, name: str) -> Self:
+        """The same scan under another name."""
+        return replace(self, name=name)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be used.
+
+    Attributes:
+        path: The scan, or the folder that holds none.
+        message: Why, and what to do.
+    """
+
+    path: Path
+    message: str
+
+
+def find_scans(inputs: Iterable[Path | str]) -> tuple[list[Scan], list[Failure]]:
+    """All scans in files and folders, in the order given; a scan named twice is taken once.
+
+    Scans of the same name are told apart by the names of their folders: ``a/ct.nii.gz`` and
+    ``b/ct.nii.gz`` become ``a_ct`` and ``b_ct``.
+
+    Args:
+        inputs: Image files, and folders that are searched with their sub-folders.
+
+    Returns:
+        The scans, and the inputs in which none was found.
+    """
+    found: dict[str, Scan] = {}
+    failures = []
+    for given in inputs:
+        try:
+            scans = _look_into(given)
+        except SpondylError as error:
+            failures.append(Failure(Path(given), str(error)))
+            continue
+        for scan in scans:
+            found.setdefault(os.path.realpath(scan.place), scan)
+    return _told_apart(list(found.values())), failures
+
+
+def _look_into(given: Path | str) -> Sequence[Scan]:
+    """The scans that one argument of the user means; a file is believed to be one."""
+    path = Path(given)
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
+        return [Scan(_stem(path), path)]
+    from spondyl.datasets import find_cases
+
+    return [Scan(case.name, case.image) for case in find_cases(path, annotated=False)]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _stem(path: Path) -> str:
+    """The file's name without the suffixes that say its format."""
+    name = path.name.removesuffix(".gz")
+    for suffix in (".nii", ".mha", ".mhd", ".nrrd"):
+        name = name.removesuffix(suffix)
+    return name or path.name
+
+
+def _told_apart(scans: Sequence[Scan]) -> list[Scan]:
+    """The same scans with unique names, whatever the file system thinks of upper and lower case."""
+    names = [scan.name for scan in scans]
+    folders = [list(scan.path.resolve().parent.parts[1:]) for scan in scans]
+    while clashing := _clashes(names):
+        for place in clashing:
+            parent = folders[place].pop() if folders[place] else str(place + 1)
+            names[place] = f"{parent}_{names[place]}"
+    return [scan.called(name) for scan, name in zip(scans, names, strict=True)]
+
+
+def _clashes(names: Sequence[str]) -> list[int]:
+    """Places of the names that occur more than once."""
+    count = Counter(name.casefold() for name in names)
+    return [place for place, name in enumerate(names) if count[name.casefold()] > 1]
