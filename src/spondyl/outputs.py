@@ -106,6 +106,7 @@ def write_outputs(
     sha256: str | None = None,
     also: Iterable[str] = (),
     only_result: bool = False,
+    preview: bool = True,
     overwrite: bool = False,
 ) -> Result:
     """Write all files of one scan.
@@ -118,6 +119,7 @@ def write_outputs(
         sha256: Of the scan's content, for the record.
         also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
         only_result: Leave out everything but ``result.json``.
+        preview: Draw the preview.
         overwrite: Replace an earlier result.
 
     Returns:
@@ -131,6 +133,8 @@ def write_outputs(
     """
     folder = Path(folder)
     kinds = dict.fromkeys(() if only_result else (*DEFAULT, *also))  # each once, in this order
+    if not preview:
+        kinds.pop("preview", None)
     check_formats(kind for kind in kinds if kind not in DEFAULT)
     check_free(folder, overwrite=overwrite)
     name, way = (None, None) if file is None else (Path(file).name, _way(Path(file), folder))

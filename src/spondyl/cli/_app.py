@@ -18,6 +18,7 @@ from spondyl.cli.phantom import phantom
 from spondyl.cli.predict import predict
 from spondyl.cli.relabel import relabel, shift
 from spondyl.cli.samples import samples
+from spondyl.cli.serve import serve
 from spondyl.cli.show import show
 from spondyl.cli.train import train
 from spondyl.errors import SpondylError
@@ -51,6 +52,7 @@ app.command(train)
 app.command(phantom)
 app.command(download)
 app.command(show)
+app.command(serve)
 
 
 def main() -> None:

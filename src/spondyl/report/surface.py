@@ -39,12 +39,14 @@ class Surface:
         image: ``(rows, columns)`` HU, row 0 at the feet.
         labels: ``(rows, columns)`` VerSe numbers, or ``None`` without a mask.
         extent_mm: Edges of the picture in world mm: first column, last column, first row, last row.
+        depth_mm: ``(rows,)`` where the surface lies: world x (sagittal) or y (coronal) of each row.
     """
 
     plane: Plane
     image: npt.NDArray[np.float32]
     labels: npt.NDArray[np.uint8] | None
     extent_mm: tuple[float, float, float, float]
+    depth_mm: FloatArray
 
     def project(self, points_mm: npt.ArrayLike) -> FloatArray:
         """World points ``(n, 3)`` to ``(n, 2)``: position across and height, mm."""
@@ -104,7 +106,8 @@ def cut(
     points = np.empty((len(rows), len(columns), 3))
     points[..., across] = columns
     points[..., 2] = rows[:, None]
-    points[..., depth] = _curve(guide_mm, depth, rows, box)[:, None]
+    curve = _curve(guide_mm, depth, rows, box)
+    points[..., depth] = curve[:, None]
     offset = np.zeros(3)
     shifts = np.linspace(-slab_mm / 2, slab_mm / 2, 5) if slab_mm > 0 else [0.0]
     image = np.zeros(points.shape[:2], np.float32)
@@ -114,7 +117,7 @@ def cut(
     labels = None if mask is None else _sample(mask, points, 0, 0).astype(np.uint8)
     low, high = box
     extent = (float(low[across]), float(high[across]), float(low[2]), float(high[2]))
-    return Surface(plane, image, labels, extent)
+    return Surface(plane, image, labels, extent, curve)
 
 
 def guide_of(mask: Volume, *, step_mm: float = 15.0) -> FloatArray:

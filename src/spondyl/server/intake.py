@@ -1,0 +1,116 @@
+"""From the files of an upload to one scan, trusting none of them."""
+
+import zipfile
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from spondyl.datasets.files import list_files
+from spondyl.datasets.unpack import unpack
+from spondyl.errors import DownloadError, ImageError, InputError
+from spondyl.io import read_image
+from spondyl.server.layout import CaseFiles
+from spondyl.server.settings import Settings
+from spondyl.volume import Volume
+
+__all__ = ["check_self_contained", "read_upload"]
+
+_IMAGES: Final = (".nii", ".nii.gz", ".mha", ".nrrd")
+"""Formats of one file. ``.mhd`` and ``.nhdr`` name another file, which would be read for the sender."""
+
+_HEADER: Final = 1 << 16
+
+
+def read_upload(files: CaseFiles, settings: Settings) -> Volume:
+    """The scan that was sent: a file, an archive with one, or a DICOM series.
+
+    Args:
+        files: Of the case; an archive is unpacked beside its upload.
+        settings: Limits for archives.
+
+    Returns:
+        HU on the scan's own grid.
+
+    Raises:
+        InputError: no scan in it, several, one that cannot be read, or an archive not to be trusted.
+        MissingDependencyError: an optional reader is not installed.
+    """
+    folder = files.upload
+    sent = list_files(folder)
+    if len(sent) == 1 and _is_zip(sent[0]):
+        folder = files.unpacked
+        _unpack(sent[0], folder, settings)
+        sent = list_files(folder)
+    images = [path for path in sent if path.name.lower().endswith(_IMAGES)]
+    if len(images) > 1:
+        raise ImageError(f"expected one scan, found {len(images)} images in one upload; send them one by one")
+    if images:
+        check_self_contained(images[0])
+        return read_image(images[0])
+    if not any(_is_dicom(path) for path in sent):
+        raise ImageError(
+            f"no scan among {len(sent)} file(s); expected one {', '.join(_IMAGES)}, a DICOM series,"
+            " or a zip of these"
+        )
+    return _read_series(folder)
+
+
+def check_self_contained(path: Path) -> None:
+    """Refuse a MetaImage or NRRD file whose voxels lie in another file: it could name any file of the server.
+
+    Raises:
+        ImageError: it does.
+    """
+    name = path.name.lower()
+    if not name.endswith((".mha", ".nrrd")):
+        return
+    with path.open("rb") as stream:
+        start = stream.read(_HEADER)
+    lines = [line.strip().lower() for line in start.splitlines()]
+    if name.endswith(".mha"):
+        fields = (line.partition(b"=") for line in lines)
+        outside = not any(
+            key.strip() == b"elementdatafile" and value.strip() == b"local" for key, _, value in fields
+        )
+    else:
+        header = lines[: lines.index(b"")] if b"" in lines else lines
+        outside = not start.startswith(b"NRRD") or any(
+            line.startswith((b"data file:", b"datafile:")) for line in header
+        )
+    if outside:
+        raise ImageError(f"{path.name}: its voxels lie in another file; send one file that holds all")
+
+
+def _is_zip(path: Path) -> bool:
+    return zipfile.is_zipfile(path)
+
+
+def _unpack(archive: Path, folder: Path, settings: Settings) -> None:
+    """Unpack what stays within the limits; sizes are those announced, and no more is ever unpacked."""
+    try:
+        with zipfile.ZipFile(archive) as bundle:
+            members = bundle.infolist()
+        size = sum(member.file_size for member in members)
+        if len(members) > settings.max_files or size > settings.max_unpacked_mb << 20:
+            raise InputError(
+                f"the archive holds {len(members)} files of {size / 1e6:.0f} MB, more than the"
+                f" {settings.max_files} files or {settings.max_unpacked_mb} MB allowed; send one series"
+            )
+        unpack(archive, folder)
+    except (DownloadError, zipfile.BadZipFile, ValueError) as error:
+        raise InputError(f"the archive cannot be unpacked: {error}".replace(f"{archive}: ", "")) from error
+
+
+def _is_dicom(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def _read_series(folder: Path) -> Volume:
+    if find_spec("spondyl.dicom") is None:
+        raise InputError(
+            "DICOM cannot be read by this version; convert it to NIfTI, for example with dcm2niix"
+        )
+    volume: Volume = import_module("spondyl.dicom").read_series(folder)
+    return volume

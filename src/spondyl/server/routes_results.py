@@ -1,0 +1,144 @@
+"""Results: what was found, as a page and a program want it."""
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from fastapi.responses import FileResponse, StreamingResponse
+from starlette.background import BackgroundTask
+
+from spondyl.errors import InputError
+from spondyl.export import FORMATS, chosen_formats
+from spondyl.export.convert import export_result
+from spondyl.result import Result
+from spondyl.server.context import CaseId, Context, Here, stream_file
+from spondyl.server.errors import ApiError, answers
+from spondyl.server.strips import Plane, Strip, place_vertebrae
+
+__all__ = ["file_answer", "router", "temporary_zip"]
+
+router = APIRouter(prefix="/api/cases/{case}", tags=["results"])
+
+_TYPES = {".json": "application/json", ".png": "image/png", ".gz": "application/gzip", ".csv": "text/csv"}
+
+
+def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route that answers with a file."""
+    return {200: {"content": {media_type: {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+@router.get("/result", responses=answers(404, 409, 422))
+async def get_result(case: CaseId, here: Here) -> Result:
+    """What was found: the content of ``result.json``."""
+    return await here.heavily(_result, case, here)
+
+
+@router.get(
+    "/image",
+    response_class=StreamingResponse,
+    responses={**file_answer("application/gzip"), **answers(404, 409, 422)},
+)
+async def get_image(case: CaseId, here: Here) -> StreamingResponse:
+    """The scan to look at: NIfTI, int16, HU; a very large one with fewer voxels."""
+    return stream_file(here.done(case).image, "application/gzip", "image.nii.gz")
+
+
+@router.get(
+    "/mask",
+    response_class=StreamingResponse,
+    responses={**file_answer("application/gzip"), **answers(404, 409, 422)},
+)
+async def get_mask(case: CaseId, here: Here) -> StreamingResponse:
+    """The vertebrae on the voxels of the image: NIfTI, uint8, VerSe numbers."""
+    return stream_file(here.done(case).mask, "application/gzip", "mask.nii.gz")
+
+
+@router.get(
+    "/strip/{plane}.png",
+    response_class=StreamingResponse,
+    responses={**file_answer("image/png"), **answers(404, 409, 422)},
+)
+async def get_strip(case: CaseId, plane: Plane, here: Here) -> StreamingResponse:
+    """The scan along the spine, flattened into a grey picture; head up."""
+    return stream_file(here.done(case).strip(plane, ".png"), "image/png")
+
+
+@router.get("/strip/{plane}.json", responses=answers(404, 409, 422))
+async def get_strip_place(case: CaseId, plane: Plane, here: Here) -> Strip:
+    """Where the picture lies in the patient, and where every vertebra is in it."""
+    result = await here.heavily(_result, case, here)
+    return place_vertebrae(here.done(case).strip(plane, ".json"), result)
+
+
+@router.get("/files/{name}", response_class=StreamingResponse, responses=answers(404, 409, 422))
+async def get_file(case: CaseId, name: str, here: Here) -> StreamingResponse:
+    """A file of the result by its name, such as ``mask.nii.gz``."""
+    return await here.heavily(_file, case, name, here)
+
+
+@router.get(
+    "/export",
+    response_class=FileResponse,
+    responses={**file_answer("application/zip"), **answers(404, 409, 422, 501)},
+)
+async def export_case(
+    case: CaseId,
+    here: Here,
+    formats: Annotated[
+        str, Query(max_length=200, description="Words with commas between, see /api/info.")
+    ] = "",
+) -> FileResponse:
+    """The result in further formats, as one zip with ``result.json``."""
+    kinds = chosen_formats(formats)
+    if not kinds:
+        raise InputError(f"formats= names none; there are {', '.join(FORMATS)}")
+    here.done(case)
+    path = await here.heavily(_export, case, kinds, here)
+    return temporary_zip(path, f"{_safe(here.case(case).name)}.zip")
+
+
+def temporary_zip(path: Path, name: str) -> FileResponse:
+    """A zip that is deleted once it is sent."""
+    return FileResponse(
+        path, media_type="application/zip", filename=name, background=BackgroundTask(path.unlink)
+    )
+
+
+def _result(case: str, here: Context) -> Result:
+    files = here.done(case)
+    with here.alone(case):
+        return Result.read(files.result / "result.json")
+
+
+def _file(case: str, name: str, here: Context) -> StreamingResponse:
+    files = here.done(case)
+    with here.alone(case):
+        there = {path.name: path for path in files.result.iterdir() if path.is_file()}
+        if name not in there:
+            raise ApiError(404, f"this result has no file {name!r}; there are {', '.join(sorted(there))}")
+        return stream_file(there[name], _TYPES.get(there[name].suffix, "application/octet-stream"), name)
+
+
+def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
+    """Write the formats into a zip below the data folder, which is on the disk that is meant to be filled."""
+    files = here.done(case)
+    with tempfile.TemporaryDirectory(dir=here.data.root / "incoming") as folder:
+        with here.alone(case):
+            export_result(files.result, kinds, folder)
+            Result.read(files.result / "result.json").write(Path(folder) / "result.json")
+        handle, path = tempfile.mkstemp(".zip", dir=here.data.root / "incoming")
+        with (
+            os.fdopen(handle, "wb") as stream,
+            zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle,
+        ):
+            for written in sorted(Path(folder).rglob("*")):
+                bundle.write(written, written.relative_to(folder))
+    return Path(path)
+
+
+def _safe(name: str) -> str:
+    """A name that every file system takes."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name) or "scan"

@@ -1,0 +1,108 @@
+"""From an upload to a corrected result, through the real server and its worker process."""
+
+import gzip
+import io
+import zipfile
+
+import nibabel as nib
+import numpy as np
+import pytest
+from server_client import send, settled
+
+from readers import CENTRES
+from spondyl import read_image
+from spondyl.result import Result
+
+
+def image_of(answer):
+    answer.raise_for_status()
+    return nib.Nifti1Image.from_bytes(gzip.decompress(answer.content))
+
+
+def test_a_scan_becomes_a_result(working, scan):
+    answer = send(working, scan)
+    assert answer.status_code == 202
+    case = answer.json()["id"]
+    info = settled(working, case)
+    assert (info["name"], info["state"], info["progress"]) == ("patient", "done", 1)
+    assert info["vertebrae"] == ["L1", "L2", "S1"]
+    result = Result.model_validate(working.get(f"/api/cases/{case}/result").json())
+    assert result.scan.file == "patient"
+    for found in result.vertebrae:
+        np.testing.assert_allclose(found.centroid_mm, CENTRES[found.name], atol=1)
+    done = working.get("/api/cases", params={"state": "done"}).json()
+    assert done[0]["id"] == case
+
+
+def test_image_and_mask_share_their_grid(working, case, scan):
+    image, mask = image_of(working.get(f"{case}/image")), image_of(working.get(f"{case}/mask"))
+    assert image.get_data_dtype() == np.int16
+    assert mask.get_data_dtype() == np.uint8
+    np.testing.assert_allclose(image.affine, mask.affine)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), read_image(scan).data)
+    assert set(np.unique(mask.dataobj)) == {0, 20, 21, 26}
+
+
+@pytest.mark.parametrize("plane", ["sagittal", "coronal"])
+def test_strip_says_where_vertebrae_are(working, case, plane):
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(working.get(f"{case}/strip/{plane}.png").raise_for_status().content))
+    place = working.get(f"{case}/strip/{plane}.json").raise_for_status().json()
+    assert picture.size == (place["width"], place["height"])
+    grey = np.asarray(picture)
+    assert [found["name"] for found in place["vertebrae"]] == ["L1", "L2", "S1"]
+    for found in place["vertebrae"]:
+        column, row = round(found["x"]), round(found["y"])
+        assert grey[row, column] > 100  # bone at the vertebra, air above it
+        assert grey[row - round(9 / place["mm_per_pixel"][1]), column] < 50
+        z = place["top_mm"] - found["y"] * place["mm_per_pixel"][1]
+        across = place["left_mm"] - found["x"] * place["mm_per_pixel"][0]
+        x, y, height = CENTRES[found["name"]]
+        expected = (y, x) if plane == "sagittal" else (x, y)
+        np.testing.assert_allclose((across, place["depth_mm"][row]), expected, atol=1.5)
+        assert z == pytest.approx(height, abs=1)
+
+
+def test_a_correction_reaches_list_result_and_mask(working, case):
+    answer = working.post(f"{case}/corrections", json={"kind": "relabel", "vertebra": "L1", "name": "T12"})
+    assert [found["name"] for found in answer.json()["vertebrae"]] == ["T12", "L1", "L5"]
+    info = working.get(case).json()
+    assert (info["corrected"], info["undo"], info["vertebrae"]) == (True, 1, ["T12", "L1", "L5"])
+    assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 19, 20, 24}
+    assert working.post(f"{case}/undo").json()["history"] == []
+    assert working.get(case).json()["corrected"] is False
+    assert working.post(f"{case}/undo").status_code == 422
+
+
+def test_export_is_a_zip_of_what_was_asked_for(working, case):
+    answer = working.get(f"{case}/export", params={"formats": "csv,nrrd"})
+    assert answer.headers["content-disposition"] == 'attachment; filename="patient.zip"'
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "result.json"]
+    assert working.get(f"{case}/export", params={"formats": "docx"}).status_code == 422
+    assert working.get(f"{case}/export").status_code == 422
+
+
+def test_files_of_a_result(working, case):
+    assert Result.model_validate_json(working.get(f"{case}/files/result.json").content).vertebrae
+    answer = working.get(f"{case}/files/secret.txt")
+    assert answer.status_code == 404
+    assert "centroids.json" in answer.json()["detail"]
+
+
+def test_what_is_no_scan_fails_with_a_reason(working):
+    info = settled(working, send(working, ("notes.nii.gz", b"hello")).json()["id"])
+    assert info["state"] == "failed"
+    assert info["error"].startswith("notes: not gzip-compressed")
+    assert working.get(f"/api/cases/{info['id']}/result").status_code == 409
+    assert working.post(f"/api/cases/{info['id']}/retry").json()["state"] == "queued"
+    assert settled(working, info["id"])["state"] == "failed"
+
+
+def test_a_deleted_case_leaves_nothing(working, case):
+    folder = working.context.data.case(case.rpartition("/")[2]).folder
+    assert folder.is_dir()
+    assert working.delete(case).status_code == 204
+    assert working.get(case).status_code == 404
+    assert not folder.exists()
