@@ -97,7 +97,7 @@ def one_result(folder: Path | str, scan: str | None = None) -> Path:
     return chosen[0]
 
 
-def write_outputs(
+def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     spine: Spine,
     volume: Volume,
     folder: Path | str,

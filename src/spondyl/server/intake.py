@@ -1,8 +1,6 @@
 """From the files of an upload to one scan, trusting none of them."""
 
 import zipfile
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +12,7 @@ from spondyl.server.layout import CaseFiles
 from spondyl.server.settings import Settings
 from spondyl.volume import Volume
 
-__all__ = ["check_self_contained", "read_upload"]
+__all__ = ["check_self_contained", "read_upload", "reads_dicom"]
 
 _IMAGES: Final = (".nii", ".nii.gz", ".mha", ".nrrd")
 """Formats of one file. ``.mhd`` and ``.nhdr`` name another file, which would be read for the sender."""
@@ -108,9 +106,18 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _read_series(folder: Path) -> Volume:
-    if find_spec("spondyl.dicom") is None:
+    import spondyl.dicom
+
+    if not reads_dicom():
         raise InputError(
             "DICOM cannot be read by this version; convert it to NIfTI, for example with dcm2niix"
         )
-    volume: Volume = import_module("spondyl.dicom").read_series(folder)
+    volume: Volume = spondyl.dicom.read_series(folder)
     return volume
+
+
+def reads_dicom() -> bool:
+    """Whether DICOM series can be read."""
+    import spondyl.dicom
+
+    return "read_series" in spondyl.dicom.__all__

@@ -22,13 +22,13 @@ __all__ = ["COOKIE", "HEADERS", "Guard", "cookie_value", "same_secret"]
 COOKIE: Final = "spondyl_session"
 
 HEADERS: Final[Mapping[str, str]] = {
-    # wasm and workers from blobs are what the viewer is made of; nothing comes from elsewhere.
+    # The viewer makes workers and pictures of its own; nothing comes from elsewhere.
     "Content-Security-Policy": "; ".join(
         (
             "default-src 'none'",
-            "script-src 'self' 'wasm-unsafe-eval'",
+            "script-src 'self'",
             "worker-src 'self' blob:",
-            "style-src 'self' 'unsafe-inline'",
+            "style-src 'self'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
             "connect-src 'self' data: blob:",
