@@ -33,5 +33,6 @@ def dcmdump(path):
 def dsrdump(path):
     """A structured report as text; refuses what dcmtk has a word against."""
     done = _run("dsrdump", "dcmtk", "-Ec", path)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    said = [line for line in done.stderr.splitlines() if "checker does not support this Specific" not in line]
+    assert (done.returncode, said) == (0, [])
     return done.stdout

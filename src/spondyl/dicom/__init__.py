@@ -7,11 +7,20 @@ from typing import TYPE_CHECKING, Any
 from spondyl.errors import MissingDependencyError
 
 if TYPE_CHECKING:
+    from spondyl.dicom.objects.rtstruct import rtstruct_of, write_rtstruct
     from spondyl.dicom.objects.seg import seg_of, write_seg
+    from spondyl.dicom.objects.sr import sr_of, write_sr
 
-_HOMES = {"seg_of": "objects.seg", "write_seg": "objects.seg"}
+_HOMES = {
+    "rtstruct_of": "objects.rtstruct",
+    "seg_of": "objects.seg",
+    "sr_of": "objects.sr",
+    "write_rtstruct": "objects.rtstruct",
+    "write_seg": "objects.seg",
+    "write_sr": "objects.sr",
+}
 
-__all__ = ["seg_of", "write_seg"]
+__all__ = ["rtstruct_of", "seg_of", "sr_of", "write_rtstruct", "write_seg", "write_sr"]
 
 
 def __getattr__(name: str) -> Any:

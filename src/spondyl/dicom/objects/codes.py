@@ -10,13 +10,25 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 import spondyl
-from spondyl.anatomy import COLOURS, SNOMED, Region, region_of
+from spondyl.anatomy import COLOURS, NAMES, SNOMED, Region, region_of
 from spondyl.spine import Spine
 
-__all__ = ["MANUFACTURER", "Algorithm", "colour_of", "is_general", "region_code", "vertebra_code"]
+__all__ = [
+    "MANUFACTURER",
+    "SPINE",
+    "Algorithm",
+    "colour_of",
+    "disc_code",
+    "is_general",
+    "region_code",
+    "vertebra_code",
+]
 
 MANUFACTURER: Final = "Spondyl"
 """Manufacturer and model name of every object."""
+
+SPINE: Final[Code] = codes.SCT.Spine
+"""The spine as a whole."""
 
 _REGIONS: Final[dict[Region, Code]] = {
     Region.CERVICAL: codes.SCT.CervicalSpine,
@@ -35,6 +47,13 @@ def vertebra_code(label: int) -> Code:
 def is_general(code: Code) -> bool:
     """Whether a code means any vertebra, so that the region has to be told beside it."""
     return bool(code == codes.SCT.Vertebra)
+
+
+def disc_code(upper: int, lower: int) -> Code:
+    """SNOMED CT code of the disc between two vertebrae (CID 7604), else that of any disc."""
+    keyword = f"{NAMES[upper]}{NAMES[lower]}Disc"
+    found = getattr(codes.SCT, keyword, None)
+    return found or Code("360499006", "SCT", "Intervertebral disc")
 
 
 def region_code(label: int) -> Code:
