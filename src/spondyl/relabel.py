@@ -27,6 +27,7 @@ from spondyl.corrections import (
 from spondyl.errors import AnnotationError, ImageError, InputError, MissingDependencyError
 from spondyl.export import FORMATS, check_formats
 from spondyl.io.atomic import atomic_folder
+from spondyl.io.masks import label_counts
 from spondyl.outputs import RESULT, write_files
 from spondyl.result import Result, read_result
 from spondyl.spine import Spine
@@ -134,7 +135,7 @@ def _correct(folder: Path, what: str, plan: Plan, image: Path | str | None) -> R
     if not labels:
         raise AnnotationError(f"{folder}: no vertebra was found in this scan, so there is none to rename")
     if mask is not None:  # may hold a vertebra whose centroid was not found
-        labels |= set(np.flatnonzero(np.bincount(mask.data.ravel()))[1:].tolist())
+        labels |= set(np.flatnonzero(label_counts(mask.data))[1:].tolist())
     with _naming(folder):
         renaming, extras = plan(labels, extras_of(labels, result))
         new = corrected(result, renaming, what, extras)

@@ -13,9 +13,9 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 from nibabel.orientations import aff2axcodes, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
-from scipy import ndimage
 
 from spondyl.errors import ImageError
+from spondyl.resampling import interpolate
 
 __all__ = ["Grid", "Volume"]
 
@@ -180,22 +180,9 @@ class Volume:
         Returns:
             float32 for ``order=1``, the own dtype for ``order=0``.
         """
-        source = self.reoriented(grid.codes)  # turned alike, most pairs of grids are separable
+        source = self.reoriented(grid.codes)  # turned alike, most pairs of grids have parallel axes
         matrix = source.grid.inverse @ grid.affine
-        linear, offset = matrix[:3, :3], matrix[:3, 3]
-        separable = np.abs(linear - np.diag(np.diag(linear))).max() < 1e-9
-        dtype = np.dtype(np.float32) if order else self.data.dtype
-        data = ndimage.affine_transform(
-            source.data.astype(dtype, copy=False),
-            np.diag(linear) if separable else linear,  # scipy needs half the time on a diagonal
-            offset,
-            grid.shape,
-            dtype,
-            order,
-            mode="nearest",
-            prefilter=False,
-        )
-        _fill_outside(data, matrix, source.grid.shape, fill)
+        data = interpolate(source.data, matrix, grid.shape, order=order, fill=fill)
         return type(self)(data, grid)
 
     def cropped(self, start: Sequence[int], stop: Sequence[int], *, fill: float = 0.0) -> Self:
@@ -214,24 +201,3 @@ class Volume:
 def _orientation_transform(affine: FloatArray, codes: str) -> FloatArray:
     """The nibabel orientation transform from an affine to axis codes such as ``"RAS"``."""
     return np.asarray(ornt_transform(io_orientation(affine), axcodes2ornt(tuple(codes))))
-
-
-def _fill_outside(
-    data: npt.NDArray[Any], matrix: FloatArray, shape: tuple[int, int, int], fill: float
-) -> None:
-    """Overwrite the voxels of ``data`` that ``matrix`` maps outside a box of ``shape`` voxels.
-
-    Works slice by slice, so that no coordinate array of the whole volume is made.
-    """
-    ends = np.array(np.meshgrid(*[(0, n - 1) for n in data.shape])).reshape(3, -1).T
-    corners = ends @ matrix[:3, :3].T + matrix[:3, 3]
-    upper = np.array(shape) - 0.5
-    tolerance = 1e-6
-    if (corners >= -0.5 - tolerance).all() and (corners <= upper + tolerance).all():
-        return
-    j, k = np.meshgrid(np.arange(data.shape[1]), np.arange(data.shape[2]), indexing="ij")
-    plane = np.stack([j, k], axis=-1) @ matrix[:3, 1:3].T + matrix[:3, 3]
-    for i in range(data.shape[0]):
-        source = plane + i * matrix[:3, 0]
-        outside = ((source < -0.5 - tolerance) | (source > upper + tolerance)).any(axis=-1)
-        data[i][outside] = fill

@@ -7,6 +7,7 @@ import numpy as np
 from spondyl.anatomy import NAMES, ORDER
 from spondyl.io.atomic import atomic_folder
 from spondyl.io.images import write_image
+from spondyl.io.masks import label_counts
 from spondyl.volume import Volume
 
 __all__ = ["write_structures"]
@@ -24,7 +25,7 @@ def write_structures(mask: Volume, folder: Path | str) -> None:
     Raises:
         OutputError: the folder cannot be written; nothing is left behind.
     """
-    present = np.bincount(mask.data.ravel(), minlength=256)
+    present = label_counts(mask.data)
     with atomic_folder(folder) as new:
         for label in ORDER:
             if present[label]:

@@ -40,7 +40,7 @@ def segment(
     Returns:
         uint8 VerSe numbers on the scan's own grid.
     """
-    mask = np.zeros(scan.grid.shape, np.uint8)
+    mask = np.zeros_like(scan.data, np.uint8)  # laid out in memory as the scan, which the writer likes
     if not len(labels):
         return Volume(mask, scan.grid)
     start, stop = _region(evidence.grid, scan.grid)
@@ -54,7 +54,7 @@ def segment(
         box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
         slab = scan.cropped(first.tolist(), last.tolist())
         mask[box] = _slab(slab, evidence, tree, table)
-    _drop_islands(mask, start, stop, scan.grid)
+    _drop_islands(mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))], scan.grid)
     return Volume(mask, scan.grid)
 
 
@@ -91,10 +91,10 @@ def _slab(
     return labels
 
 
-def _drop_islands(
-    mask: npt.NDArray[np.uint8], start: npt.NDArray[np.int_], stop: npt.NDArray[np.int_], grid: Grid
-) -> None:
-    """Remove specks that hang together with nothing of their label."""
-    box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
+def _drop_islands(mask: npt.NDArray[np.uint8], grid: Grid) -> None:
+    """Remove specks that hang together with nothing of their label; label by label, to stay small."""
     least = max(2, round(_SMALL_MM3 / float(np.prod(grid.spacing_mm))))
-    mask[box] = cc3d.dust(np.ascontiguousarray(mask[box]), threshold=least, connectivity=6)
+    for label, box in enumerate(ndimage.find_objects(mask), start=1):
+        if box is not None:
+            own = np.asfortranarray(mask[box] == label)
+            mask[box][own & (cc3d.dust(own, threshold=least, connectivity=6) == 0)] = 0

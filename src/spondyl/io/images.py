@@ -22,6 +22,9 @@ AIR_HU = -1024
 SUFFIXES = (".nii", ".nii.gz", *itk.READABLE)
 """File name endings that can be read."""
 
+_MIN_SLICES = 4
+"""A localizer has one slice, or three that cross; fewer than four show no vertebra whole."""
+
 _MIN_SPAN_HU = 100
 """A body in a CT spans thousands of HU; less is a mask, or an image scaled to 0..1 or by z-score."""
 
@@ -33,16 +36,23 @@ def read_image(path: Path | str) -> Volume:
         path: NIfTI (``.nii``, ``.nii.gz``), or MetaImage / NRRD with the extra ``spondyl[itk]``.
 
     Returns:
-        Hounsfield units in the file's own voxel order: int16 where the file holds whole numbers
-        without scaling, else float32. Voxels that are not finite become :data:`AIR_HU`, with a
+        Hounsfield units in the file's own voxel order: int16 where all are whole numbers of that
+        size, else float32. Voxels that are not finite become :data:`AIR_HU`, with a
         warning in the log.
 
     Raises:
-        ImageError: no such file; not a readable 3-D image; values that cannot be HU.
+        ImageError: no such file; not a readable 3-D image; fewer than four slices; values that
+            cannot be HU.
         MissingDependencyError: the format needs SimpleITK.
     """
     path = Path(path)
     volume = read_voxels(path)
+    if min(volume.grid.shape) < _MIN_SLICES:
+        found = " x ".join(map(str, volume.grid.shape))
+        raise ImageError(
+            f"{path}: {found} voxels; expected at least {_MIN_SLICES} along every axis. A localizer (scout)?"
+            " Give the series of axial slices"
+        )
     data = _finite(path, volume.data)
     _check_values(path, data)
     if data.dtype.kind in "iu":

@@ -50,7 +50,7 @@ def read_itk(path: Path) -> Volume:
     affine[:3, 3] = image.GetOrigin()[:3]
     grid = Grid(shape, _LPS @ affine)
     check_spacing(path, grid)
-    data = np.ascontiguousarray(sitk.GetArrayFromImage(image).T).reshape(shape)
+    data = sitk.GetArrayFromImage(image).T.reshape(shape, order="F")  # a view: in the file's order
     return Volume(data, grid)
 
 

@@ -13,7 +13,7 @@ from spondyl.errors import AnnotationError, ImageError
 from spondyl.io.images import read_voxels, write_image
 from spondyl.volume import Grid, Volume
 
-__all__ = ["MaskNumbering", "onto_grid", "read_mask", "write_mask"]
+__all__ = ["MaskNumbering", "label_counts", "onto_grid", "read_mask", "write_mask"]
 
 MaskNumbering = Literal["verse", "totalsegmentator"]
 
@@ -23,6 +23,9 @@ _TOTALSEGMENTATOR = {26: LABEL_OF["S1"]} | {
 """Class map of the ``total`` task, version 2: 26 S1, 27-31 L5-L1, 32-43 T12-T1, 44-50 C7-C1."""
 
 _STRUCTURE = re.compile(r"vertebrae_(?P<name>[CTLS]\d+)\.(nii(\.gz)?|nrrd|mha)", re.IGNORECASE)
+
+_PIECE_VOX = 2**22
+"""Voxels counted at once."""
 
 _GRID_TOLERANCE_MM = 0.1
 """Headers store the orientation in several ways, each rounded to float32."""
@@ -67,6 +70,19 @@ def write_mask(mask: Volume, path: Path | str) -> None:
     """
     data = _renumbered(Path(path), mask.data, {label: label for label in NAMES}, strict=True)
     write_image(Volume(data, mask.grid), path)
+
+
+def label_counts(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """``(256,)`` how many voxels have each number; by pieces, since numpy counts 64-bit copies."""
+    flat = labels.ravel(order="K")
+    counts = np.zeros(256, np.int64)
+    for low in range(0, flat.size, _PIECE_VOX):
+        piece = flat[low : low + _PIECE_VOX]
+        if piece.any():
+            counts += np.bincount(piece, minlength=256)
+        else:  # most of a scan
+            counts[0] += piece.size
+    return counts
 
 
 def onto_grid(mask: Volume, grid: Grid, path: Path) -> Volume:
@@ -130,7 +146,7 @@ def _renumbered(
         found = f"{data.min():g} to {data.max():g}"
         raise AnnotationError(f"{path}: expected VerSe vertebra numbers (1-28) and 0, found {found}")
     data = data.astype(np.uint8, copy=False)
-    values = np.flatnonzero(np.bincount(data.ravel(), minlength=256))
+    values = np.flatnonzero(label_counts(data))
     unknown = [int(value) for value in values if value != 0 and int(value) not in table]
     if unknown and strict:
         hint = " (TotalSegmentator's class numbers?)" if max(unknown) > 28 else ""

@@ -14,12 +14,12 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 import numpy.typing as npt
-from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from spondyl.errors import ImageError
 from spondyl.io.atomic import atomic_path
+from spondyl.io.nifti_voxels import read_scaled
 from spondyl.volume import Grid, Volume
 
 __all__ = ["check_shape", "check_size", "read_nifti", "write_nifti"]
@@ -35,10 +35,13 @@ SPACING_RANGE_MM = (0.01, 30.0)
 _GZIP_LIMIT = 1032
 """Bytes that one compressed byte can hold at most (Deflate; zlib's technical notes)."""
 
+_LONGEST_HEADER = 2**26
+"""Bytes that a header with its extensions can have before it is taken for damaged."""
+
 _COMPRESSION = 2
 """Gzip level; 6 makes a CT 8 % smaller and takes seven times as long."""
 
-_READ_ERRORS = (OSError, EOFError, ValueError, OverflowError, zlib.error, ImageFileError, HeaderDataError)
+_READ_ERRORS = (OSError, EOFError, zlib.error)
 
 _Header = Any  # Nifti1Header or Nifti2Header, whose methods nibabel does not annotate
 
@@ -47,7 +50,7 @@ def read_nifti(path: Path) -> Volume:
     """Voxels in their stored order, scaled as the header says, on their grid.
 
     Returns:
-        Integers as they are stored where the header asks for no scaling, else float32.
+        8-bit integers as stored; int16 where all values are whole and fit; else float32.
 
     Raises:
         ImageError: not a NIfTI file, not three axes, an impossible header, a truncated file.
@@ -60,12 +63,13 @@ def read_nifti(path: Path) -> Volume:
         raise ImageError(f"{path}: damaged NIfTI header ({error})") from error
     if dtype.kind not in "iuf":
         raise ImageError(f"{path}: expected one number per voxel, found {_describe(dtype)}; not a CT")
-    check_size(path, shape, dtype.itemsize, compressed=path.suffix.lower() == ".gz")
+    offset = _offset(path, header)
+    check_size(path, shape, dtype.itemsize, offset, compressed=path.suffix.lower() == ".gz")
     grid = Grid(shape, _affine(path, header))
     check_spacing(path, grid)
+    slope, intercept = _scaling(path, header)
     try:
-        image = nib.load(path)
-        data = _scaled(image, dtype).reshape(shape)
+        data = read_scaled(path, offset, dtype, shape, slope, intercept)
     except MemoryError:
         raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
     except _READ_ERRORS as error:
@@ -112,12 +116,23 @@ def check_shape(path: Path, shape: tuple[int, ...]) -> tuple[int, int, int]:
     if any(n < 1 for n in axes):
         raise ImageError(f"{path}: expected 3 axes of at least two voxels, found {found}; damaged header")
     if len(axes) < 3 or min(axes) < 2:
-        raise ImageError(f"{path}: expected a 3-D volume, found a single slice or line ({found} voxels)")
+        raise ImageError(
+            f"{path}: expected a 3-D volume, found a single slice or line ({found} voxels; a localizer?)"
+        )
     return axes[0], axes[1], axes[2]
 
 
-def check_size(path: Path, shape: tuple[int, int, int], itemsize: int, *, compressed: bool) -> None:
+def check_size(
+    path: Path, shape: tuple[int, int, int], itemsize: int, offset: int = 0, *, compressed: bool
+) -> None:
     """Refuse a header that asks for more voxels than the file can hold or a CT can have.
+
+    Args:
+        path: The file.
+        shape: Voxels that its header announces.
+        itemsize: Bytes per voxel.
+        offset: Bytes before the first voxel.
+        compressed: Whether the file holds gzip.
 
     Raises:
         ImageError: too many voxels, or fewer bytes in the file than announced.
@@ -127,7 +142,7 @@ def check_size(path: Path, shape: tuple[int, int, int], itemsize: int, *, compre
     at_most = size * (_GZIP_LIMIT if compressed else 1)
     if voxels > MAX_VOXELS:
         raise ImageError(f"{path}: the header announces {shape} voxels, more than any CT; damaged header")
-    if voxels * itemsize > at_most:
+    if offset + voxels * itemsize > at_most:
         raise ImageError(
             f"{path}: truncated or damaged: the header announces {voxels * itemsize:,} bytes of voxels,"
             f" the file has {size:,}; copy or download it again"
@@ -217,15 +232,26 @@ def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
     return np.asarray(affine, dtype=np.float64)
 
 
-def _scaled(image: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Voxel values; stored integers if slope is 1 and intercept a whole number, else float32."""
-    slope, intercept = image.dataobj.slope, image.dataobj.inter
-    raw: npt.NDArray[Any] = np.asarray(image.dataobj.get_unscaled())
-    if (slope, intercept) == (1, 0):
-        return raw if dtype.kind in "iu" else raw.astype(np.float32)
-    if dtype.kind in "iu" and slope == 1 and float(intercept).is_integer() and dtype.itemsize <= 4:
-        return raw.astype(np.int64) + int(intercept)
-    return np.asarray(raw * np.float64(slope) + np.float64(intercept), dtype=np.float32)
+def _offset(path: Path, header: _Header) -> int:
+    """Bytes before the first voxel; 0 in the header means right after it."""
+    least = int(header.single_vox_offset)
+    stored = float(header["vox_offset"])
+    if stored == 0:
+        return least
+    if not least <= stored <= _LONGEST_HEADER:  # refuses NaN too
+        raise ImageError(
+            f"{path}: voxels begin at byte {stored:g}, expected {least} or a little more; damaged header"
+        )
+    return int(stored)
+
+
+def _scaling(path: Path, header: _Header) -> tuple[float, float]:
+    """Slope and intercept of the stored numbers; 1 and 0, as in nibabel, where the slope is 0 or NaN."""
+    try:
+        slope, intercept = header.get_slope_inter()
+    except HeaderDataError as error:
+        raise ImageError(f"{path}: damaged NIfTI header ({error})") from error
+    return (1.0, 0.0) if slope is None else (float(slope), float(intercept))
 
 
 def _describe(dtype: np.dtype[Any]) -> str:

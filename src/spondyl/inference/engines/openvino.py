@@ -7,6 +7,9 @@ from spondyl.inference.engines import Engine, FloatArray, Precision
 
 __all__ = ["OpenVinoEngine"]
 
+_LARGE = 2**22
+"""Bytes of input from which the working memory is given back; patches are smaller and come in hundreds."""
+
 
 class OpenVinoEngine(Engine):
     """A network in OpenVINO on the CPU.
@@ -41,6 +44,7 @@ class OpenVinoEngine(Engine):
             compiled = openvino.Core().compile_model(str(path), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"{path}: OpenVINO cannot use this network: {error}") from error
+        self._compiled = compiled
         self._request = compiled.create_infer_request()
         self._path = path
         kind = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
@@ -55,4 +59,7 @@ class OpenVinoEngine(Engine):
             outputs = self._request.infer({0: x}, share_inputs=True)
         except RuntimeError as error:
             raise ModelError(f"{self._path}: does not take an input of shape {x.shape}: {error}") from error
-        return tuple(outputs.to_tuple())
+        answer = tuple(outputs.to_tuple())
+        if x.nbytes >= _LARGE:  # a whole scan at once: OpenVINO would keep a gigabyte for the next one
+            self._compiled.release_memory()
+        return answer
