@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from spondyl.errors import ImageError, SpondylError
+from spondyl.errors import DatasetError, ImageError, SpondylError
 from spondyl.volume import Volume
 
 __all__ = ["Failure", "Scan", "find_scans"]
@@ -43,6 +43,11 @@ class Scan:
             return (self.path,)
         data = (self.path.with_suffix(suffix) for suffix in (".raw", ".zraw"))
         return (self.path, *(path for path in data if path.is_file()))
+
+    @property
+    def passed_over(self) -> tuple[str, ...]:
+        """What lies beside the scan and is not read, each with the reason: other DICOM series."""
+        return ()
 
     @contextmanager
     def at_hand(self) -> Iterator["Scan"]:
@@ -94,14 +99,16 @@ class Failure:
     message: str
 
 
-def find_scans(inputs: Iterable[Path | str]) -> tuple[list[Scan], list[Failure]]:
+def find_scans(inputs: Iterable[Path | str], series: str | None = None) -> tuple[list[Scan], list[Failure]]:
     """All scans in files and folders, in the order given; a scan named twice is taken once.
 
     Scans of the same name are told apart by the names of their folders: ``a/ct.nii.gz`` and
     ``b/ct.nii.gz`` become ``a_ct`` and ``b_ct``.
 
     Args:
-        inputs: Image files, and folders that are searched with their sub-folders.
+        inputs: Image files, and folders that are searched with their sub-folders; of DICOM also zip
+            archives and DICOMDIR. Of each DICOM study one series is taken.
+        series: Which series of DICOM studies, see :func:`spondyl.dicom.choose_series`.
 
     Returns:
         The scans, and the inputs in which none was found.
@@ -110,7 +117,7 @@ def find_scans(inputs: Iterable[Path | str]) -> tuple[list[Scan], list[Failure]]
     failures = []
     for given in inputs:
         try:
-            scans = _look_into(given)
+            scans = _look_into(Path(given), series)
         except SpondylError as error:
             failures.append(Failure(Path(given), str(error)))
             continue
@@ -119,14 +126,24 @@ def find_scans(inputs: Iterable[Path | str]) -> tuple[list[Scan], list[Failure]]
     return _told_apart(list(found.values())), failures
 
 
-def _look_into(given: Path | str) -> Sequence[Scan]:
-    """The scans that one argument of the user means; a file is believed to be one."""
-    path = Path(given)
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
-        return [Scan(_stem(path), path)]
+def _look_into(path: Path, series: str | None) -> Sequence[Scan]:
+    """The scans that one argument of the user means; a file that is no DICOM is believed to be one."""
     from spondyl.datasets import find_cases
+    from spondyl.dicom import is_dicom
 
-    return [Scan(case.name, case.image) for case in find_cases(path, annotated=False)]
+    dicom: Sequence[Scan] = []
+    if _stem(path) == path.name and is_dicom(path):
+        from spondyl.batch.dicom_scans import find_dicom_scans
+
+        dicom = find_dicom_scans(path, series)
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
+        return dicom or [Scan(_stem(path), path)]
+    try:
+        return [*dicom, *(Scan(case.name, case.image) for case in find_cases(path, annotated=False))]
+    except DatasetError:
+        if dicom:
+            return dicom
+        raise
 
 
 def _sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from spondyl.batch import Failure, Record
+    from spondyl.batch import Failure, Record, Scan
     from spondyl.cli._progress import ScanBars
     from spondyl.result import Result
 
@@ -36,10 +36,18 @@ class Report:
         self._as_json = as_json
         self._results: list[dict[str, Any]] = []
         self._failed: list[dict[str, str]] = []
+        self._passed_over: list[dict[str, str]] = []
         self._counts = {"done": 0, "skipped": 0, "failed": 0}
         for problem in problems:
             _complain(problem.message)
             self._failed.append({"input": str(problem.path), "error": problem.message})
+
+    def tell_passed_over(self, scans: "Sequence[Scan]") -> None:
+        """What lies beside the scans and is not read, with the reasons."""
+        for scan in scans:
+            for reason in scan.passed_over:
+                self._passed_over.append({"input": scan.place, "name": scan.name, "reason": reason})
+                self._console.print(f"{scan.name}: not read: {reason}", markup=False)
 
     def add(self, record: "Record", bars: "ScanBars") -> None:
         """One scan is through."""
@@ -94,6 +102,7 @@ class Report:
             "program": {"name": "spondyl", "version": spondyl.__version__},
             "results": self._results,
             "failed": self._failed,
+            "not_read": self._passed_over,
         }
 
 

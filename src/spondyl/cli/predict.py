@@ -12,6 +12,7 @@ def predict(  # noqa: PLR0913 - options of a command
     *inputs: Path,
     output: Annotated[Path, Parameter(name=["-o", "--output"])],
     outputs: str = "",
+    series: str | None = None,
     model: Path | None = None,
     detection: Path | None = None,
     identification: Path | None = None,
@@ -30,10 +31,11 @@ def predict(  # noqa: PLR0913 - options of a command
     Exit code 0: all scans done; 1: some could not be used; 2: none could; 130: interrupted.
 
     Args:
-        inputs: Scans, and folders of scans.
+        inputs: Scans, and folders of scans; DICOM series as folders, zip archives or DICOMDIR.
         output: Folder for the results.
         outputs: Further files per scan, with commas between: nrrd, totalsegmentator, mrk, csv, lml, stl,
             ply, gltf.
+        series: Of DICOM studies, the series with this UID, number or description (default: the best).
         model: Model folder (default: the one that comes with Spondyl).
         detection: Model folder of the detection stage alone; goes with --identification.
         identification: Model folder of the identification stage alone.
@@ -53,8 +55,9 @@ def predict(  # noqa: PLR0913 - options of a command
     check_writable(output)
     also = tuple(chosen_formats(outputs))
     folders = model_folders(model, detection, identification)
-    scans, problems = find_scans(inputs)
+    scans, problems = find_scans(inputs, series)
     report = Report(len(scans), problems, as_json=json_)
+    report.tell_passed_over(scans)
     if scans:
         job = make_job(output, folders, engine=engine, precision=precision, threads=threads, also=also,
                        overwrite=overwrite, retry_failed=retry_failed)  # fmt: skip

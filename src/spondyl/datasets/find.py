@@ -39,7 +39,7 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
     cases = _recognise(folder)
     if not cases:
-        endings = f"names ending in {', '.join(IMAGE_SUFFIXES)} (dcm2niix converts DICOM)"
+        endings = f"names ending in {', '.join(IMAGE_SUFFIXES)}"
         looked_for = _wanted() if annotated else endings
         raise DatasetError(f"{folder}: no scans found; looked for {looked_for}")
     chosen = [case for case in cases if case.annotated or not annotated]

@@ -12,7 +12,7 @@ from spondyl.errors import ImageError, OutputError
 from spondyl.io import itk
 from spondyl.volume import Volume
 
-__all__ = ["AIR_HU", "SUFFIXES", "read_image", "read_voxels", "write_image"]
+__all__ = ["AIR_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ def read_image(path: Path | str) -> Volume:
     """Read a CT.
 
     Args:
-        path: NIfTI (``.nii``, ``.nii.gz``), or MetaImage / NRRD with the extra ``spondyl[itk]``.
+        path: NIfTI (``.nii``, ``.nii.gz``); MetaImage / NRRD with the extra ``spondyl[itk]``; with the extra
+            ``spondyl[dicom]`` a folder, zip archive, DICOMDIR or file of a DICOM series.
 
     Returns:
         Hounsfield units in the file's own voxel order: int16 where all are whole numbers of that
@@ -46,6 +47,10 @@ def read_image(path: Path | str) -> Volume:
         MissingDependencyError: the format needs SimpleITK.
     """
     path = Path(path)
+    if _is_dicom(path):
+        from spondyl.dicom import read_series
+
+        return read_series(path).volume
     volume = read_voxels(path)
     if min(volume.grid.shape) < _MIN_SLICES:
         found = " x ".join(map(str, volume.grid.shape))
@@ -54,7 +59,7 @@ def read_image(path: Path | str) -> Volume:
             " Give the series of axial slices"
         )
     data = _finite(path, volume.data)
-    _check_values(path, data)
+    check_values(path, data)
     if data.dtype.kind in "iu":
         fits = np.iinfo(np.int16).min <= data.min() and data.max() <= np.iinfo(np.int16).max
         data = data.astype(np.int16 if fits else np.float32, copy=False)
@@ -100,8 +105,14 @@ def read_voxels(path: Path) -> Volume:
     if path.suffix.lower() in itk.READABLE:
         return itk.read_itk(path)
     raise ImageError(
-        f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)} (dcm2niix converts DICOM)"
+        f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)}, or a DICOM series"
     )
+
+
+def _is_dicom(path: Path) -> bool:
+    from spondyl.dicom import is_dicom
+
+    return not path.name.lower().endswith(SUFFIXES) and is_dicom(path)
 
 
 def _is_nifti(path: Path) -> bool:
@@ -128,7 +139,7 @@ def _finite(path: Path, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.where(finite, data, np.float32(AIR_HU))
 
 
-def _check_values(path: Path, data: npt.NDArray[Any]) -> None:
+def check_values(path: Path, data: npt.NDArray[Any]) -> None:
     """Refuse what cannot be Hounsfield units, and warn about what looks unlike them."""
     low, high = float(data.min()), float(data.max())
     if low == high:

@@ -112,8 +112,7 @@ def _read_series(folder: Path) -> Volume:
         raise InputError(
             "DICOM cannot be read by this version; convert it to NIfTI, for example with dcm2niix"
         )
-    volume: Volume = spondyl.dicom.read_series(folder)
-    return volume
+    return spondyl.dicom.read_series(folder).volume
 
 
 def reads_dicom() -> bool:

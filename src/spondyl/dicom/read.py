@@ -1,0 +1,134 @@
+"""A CT series as a volume."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spondyl.dicom.choose import choose_series
+from spondyl.dicom.fill import Filler
+from spondyl.dicom.find import find_series
+from spondyl.dicom.geometry import Stack
+from spondyl.dicom.headers import read_dataset
+from spondyl.dicom.pixels import is_whole, slice_hu
+from spondyl.dicom.series import SeriesInfo
+from spondyl.dicom.slices import Slice
+from spondyl.dicom.sources import Opener
+from spondyl.dicom.tags import pydicom_of
+from spondyl.errors import ImageError
+from spondyl.io.images import check_values
+from spondyl.volume import Volume
+
+__all__ = ["DicomSeries", "read_series"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class DicomSeries:
+    """A CT series that was read.
+
+    Attributes:
+        volume: HU, int16 where they are whole numbers, else float32. Axes: column of a slice, row of a slice,
+            slice; RAS+ mm.
+        datasets: Headers without pixels (pydicom), one per slice in the order of ``slices``; of multi-frame
+            files one per file.
+        slices: Where each slice came from, from the first to the last along the volume's third axis.
+        study_uid: Study Instance UID.
+        series_uid: Series Instance UID.
+        description: Series description.
+        skipped: Other series of the study, each with the reason.
+        notes: What was left out, bridged or moved on reading.
+        stack: How the slices lie in the volume.
+    """
+
+    volume: Volume
+    datasets: tuple[Any, ...] = field(repr=False)
+    slices: tuple[Slice, ...] = field(repr=False)
+    study_uid: str
+    series_uid: str
+    description: str
+    skipped: tuple[str, ...]
+    notes: tuple[str, ...]
+    stack: Stack = field(repr=False)
+
+
+def read_series(path: Path | str | SeriesInfo, series: str | None = None) -> DicomSeries:
+    """Read a CT series.
+
+    Args:
+        path: A folder (searched with its sub-folders), a zip archive, a DICOMDIR, one file of the series, or
+            what :func:`spondyl.dicom.find_series` found.
+        series: UID, number, description or part of a description; without it, the series that shows the
+            spine best, see :func:`spondyl.dicom.choose_series`.
+
+    Raises:
+        ImageError: no series that can be read right, or several studies; the message has the reasons.
+        MissingDependencyError: the extra ``dicom`` is not installed.
+    """
+    info, skipped = (path, ()) if isinstance(path, SeriesInfo) else _choose(Path(path), series)
+    if info.stack is None:
+        raise ImageError(f"{info.path}: {info.title}: {info.problem}")
+    for note in info.notes:
+        _log.warning("%s: %s: %s", info.path, info.title, note)
+    volume, datasets = _read(info.stack)
+    check_values(info.path, volume.data)
+    return DicomSeries(
+        volume,
+        datasets,
+        info.stack.slices,
+        info.study_uid,
+        info.uid,
+        info.description,
+        skipped,
+        info.notes,
+        info.stack,
+    )
+
+
+def _choose(path: Path, series: str | None) -> tuple[SeriesInfo, tuple[str, ...]]:
+    found = find_series(path)
+    if path.is_file() and series is None:
+        one = [info for info in found if info.stack and path.absolute() in _files(info.stack)]
+        found = tuple(one) or found
+    try:
+        choices = choose_series(found, series)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from None
+    if len(choices) > 1:
+        titles = "; ".join(choice.series.title for choice in choices[:8])
+        raise ImageError(f"{path}: holds {len(choices)} studies; name one series by its UID: {titles}")
+    return choices[0].series, choices[0].skipped
+
+
+def _files(stack: Stack) -> set[Path]:
+    return {piece.source.path for piece in stack.slices if not piece.source.member}
+
+
+def _read(stack: Stack) -> tuple[Volume, tuple[Any, ...]]:
+    """Voxels, and headers without pixels."""
+    filler = Filler(stack, np.dtype(np.int16) if is_whole(stack.slices) else np.dtype(np.float32))
+    datasets: list[Any] = []
+    source = dataset = None
+    with Opener() as opener, pydicom_of(stack.slices[0].source.path).config.disable_value_validation():
+        for piece in stack.slices:
+            if piece.source != source or dataset is None:
+                source = piece.source
+                dataset = _whole(piece, opener)
+                datasets.append(dataset)
+            filler.add(slice_hu(dataset, piece))
+            if piece.frame is None:
+                del dataset.PixelData
+    for dataset in datasets:
+        dataset.pop("PixelData", None)
+    return filler.volume(), tuple(datasets)
+
+
+def _whole(piece: Slice, opener: Opener) -> Any:
+    try:
+        with opener.whole(piece.source) as stream:
+            return read_dataset(piece.source, stream, pixels=True)
+    except OSError as error:
+        raise ImageError(f"{piece.source}: cannot be read: {error.strerror or error}") from error
