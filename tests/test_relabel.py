@@ -15,9 +15,11 @@ from spondyl import relabel as corrections
 from spondyl.anatomy import LABEL_OF
 from spondyl.errors import AnnotationError, ImageError, InputError, OutputError
 from spondyl.export import FORMATS
-from spondyl.io import read_centroids, read_mask, write_image
+from spondyl.io import read_centroids, read_image, read_mask, write_image
+from spondyl.morphometry import measure
 from spondyl.outputs import write_outputs
 from spondyl.result import Result, json_schema, read_result
+from spondyl.result_measurements import Measurements
 from spondyl.spine import Spine, Vertebra
 from spondyl.volume import Grid, Volume
 
@@ -45,6 +47,15 @@ def written(base, names="T11 T12 L1", also=SOME, name="scan", **options):
     spine = boxes([LABEL_OF[word] for word in names.split()], **options)
     write_outputs(spine, volume, base / "out" / name, file=scan, also=also)
     return base / "out" / name
+
+
+def measured(base):
+    """A result with measurements."""
+    folder = written(base, also=())
+    spine, volume = read_result(folder, mask=True), read_image(base / "scans" / "scan.nii.gz")
+    spine = replace(spine, measurements=measure(volume, spine))
+    write_outputs(spine, volume, folder, file=base / "scans" / "scan.nii.gz", overwrite=True)
+    return folder
 
 
 def contents(folder):
@@ -114,6 +125,35 @@ def test_there_and_back_restores_all_but_the_history(tmp_path_factory, names, by
     assert len(new["history"]) == 2
     assert {**new, "history": [], "model_answer": None} == old
     assert after == before
+
+
+def volumes(folder):
+    spine = read_result(folder)
+    return {name: spine.measurements[name]["volume"].value for name in spine.names}
+
+
+def test_measurements_are_taken_anew_under_the_new_names(tmp_path):
+    folder = measured(tmp_path)
+    before, first = contents(folder), volumes(folder)
+    corrections.shift(folder, 1)
+    spine = read_result(folder, mask=True)
+    anew = measure(read_image(tmp_path / "scans" / "scan.nii.gz"), spine)
+    assert Measurements.of(spine.measurements) == Measurements.of(anew)
+    assert list(volumes(folder).values()) == list(first.values())
+    corrections.undo(folder)
+    assert contents(folder) == before
+
+
+def test_without_the_scan_measurements_are_renamed(tmp_path):
+    folder = measured(tmp_path)
+    first = Result.read(folder / "result.json").measurements
+    (tmp_path / "scans").rename(tmp_path / "moved")
+    corrections.shift(folder, 1)
+    spine = read_result(folder)
+    assert {m.refused.code for m in spine.measurements.angles.values()} == {"renamed"}
+    assert volumes(folder)["T12"] == first.to_morphometry()["T11"]["volume"].value
+    corrections.undo(folder)
+    assert Result.read(folder / "result.json").measurements == first
 
 
 def test_a_vertebra_of_the_mask_alone_follows_too(tmp_path):

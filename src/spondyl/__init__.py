@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spondyl.errors import SpondylError
     from spondyl.evaluation import evaluate
+    from spondyl.flag import Flag
     from spondyl.inference import load_pipeline, predict
     from spondyl.io import read_centroids, read_image, read_mask, write_centroids, write_mask
-    from spondyl.spine import Flag, Numbering, Spine, Vertebra
+    from spondyl.spine import Numbering, Spine, Vertebra
     from spondyl.volume import Grid, Volume
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Flag": "spine",
+    "Flag": "flag",
     "Grid": "volume",
     "Numbering": "spine",
     "Spine": "spine",

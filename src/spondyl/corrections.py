@@ -11,16 +11,17 @@ from typing import Final
 import spondyl
 from spondyl.anatomy import LABEL_OF, NAMES, ORDER, RANK, label_of, name_of
 from spondyl.errors import AnnotationError
+from spondyl.quality import checked_names
+from spondyl.quality.codes import ABOUT_NAMES
 from spondyl.result import Result
-from spondyl.result_parts import Answer, Correction, ProgramInfo, Remark
+from spondyl.result_history import Answer, Correction
+from spondyl.result_parts import FoundVertebra, ProgramInfo, Remark
+from spondyl.spine import Spine, Vertebra
 
 __all__ = ["Renaming", "corrected", "extras_of", "follow", "rename_some", "shift_all", "without_last"]
 
 EXTRA: Final = (LABEL_OF["T13"], LABEL_OF["L6"])
 """Levels that are only counted where a spine has them."""
-
-_ABOUT_NUMBERING: Final = ("numbering_uncertain", "enumeration_anomaly")
-"""Flags of the model that a corrected numbering makes void."""
 
 Renaming = dict[int, int]
 
@@ -143,6 +144,7 @@ def _renamed(result: Result, history: tuple[Correction, ...]) -> Result:
         numbering_probability=result.numbering_probability,
         alternatives=result.alternatives,
         flags=result.flags,
+        measurements=result.measurements,
     )
     now = answer if _leads_back(answer, history) else _by_hand(answer, history)
     return result.model_copy(
@@ -151,6 +153,7 @@ def _renamed(result: Result, history: tuple[Correction, ...]) -> Result:
             "numbering_probability": now.numbering_probability,
             "alternatives": now.alternatives,
             "flags": now.flags,
+            "measurements": now.measurements,
             "history": history,
             "model_answer": answer if history else None,
         }
@@ -158,22 +161,37 @@ def _renamed(result: Result, history: tuple[Correction, ...]) -> Result:
 
 
 def _by_hand(answer: Answer, history: tuple[Correction, ...]) -> Answer:
-    """The answer under other names; what the model thought of its own names no longer holds."""
-    vertebrae = []
-    for found in answer.vertebrae:
-        name = _name_after(found.name, history)
-        sure = found.probability if name == found.name else None
-        vertebrae.append(
-            found.model_copy(update={"name": name, "label": label_of(name), "probability": sure})
-        )
-    vertebrae.sort(key=lambda found: RANK[found.label])
-    anomalies = [found.name for found in vertebrae if found.label in EXTRA]
+    """The answer under other names; what was thought of its own names no longer holds."""
+    after = {found.name: _name_after(found.name, history) for found in answer.vertebrae}
+    spine = checked_names(Spine(tuple(_under(found, after[found.name]) for found in answer.vertebrae)))
     flags = (
-        *(flag for flag in answer.flags if flag.code not in _ABOUT_NUMBERING),
-        *(Remark(code="enumeration_anomaly", message=f"There is a {name}.") for name in anomalies),
+        *(remark for remark in answer.flags if remark.code not in ABOUT_NAMES),
+        *map(Remark.of, spine.flags),
+        *(_anomaly(vertebra.name) for vertebra in spine if vertebra.label in EXTRA),
         Remark(code="corrected", message="Names were corrected by hand."),
     )
-    return Answer(vertebrae=tuple(vertebrae), numbering_probability=None, alternatives=(), flags=flags)
+    table = {label_of(old): label_of(new) for old, new in after.items()}
+    return Answer(
+        vertebrae=tuple(map(FoundVertebra.of, spine)),
+        numbering_probability=None,
+        alternatives=(),
+        flags=flags,
+        measurements=answer.measurements and answer.measurements.relabelled(table),
+    )
+
+
+def _under(found: FoundVertebra, name: str) -> Vertebra:
+    """A vertebra of the model's under another name, which the model gave no probability."""
+    return Vertebra(
+        label_of(name),
+        found.centroid_mm,
+        found.probability if name == found.name else None,
+        tuple(remark.to_flag() for remark in found.flags if remark.code not in ABOUT_NAMES),
+    )
+
+
+def _anomaly(name: str) -> Remark:
+    return Remark(code="enumeration_anomaly", message=f"There is a {name}.")
 
 
 def _leads_back(answer: Answer, history: tuple[Correction, ...]) -> bool:

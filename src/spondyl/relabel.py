@@ -30,6 +30,7 @@ from spondyl.io.atomic import atomic_folder
 from spondyl.io.masks import label_counts
 from spondyl.outputs import RESULT, write_files
 from spondyl.result import Result, read_result
+from spondyl.result_measurements import Measurements
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
@@ -37,7 +38,9 @@ __all__ = ["relabel", "shift", "undo"]
 
 logger = logging.getLogger(__name__)
 
-_WITHOUT_SCAN: Final = "the preview is drawn without it; --image names the scan"
+_WITHOUT_SCAN: Final = (
+    "the preview is drawn without it, and nothing is measured again; --image names the scan"
+)
 
 Plan = Callable[[Collection[int], Collection[int]], tuple[Renaming, Collection[int]]]
 """From the labels of a result and its extra levels to the renaming and the extra levels after it."""
@@ -163,8 +166,16 @@ def _read(folder: Path) -> tuple[Result, Volume | None]:
 
 def _rewrite(folder: Path, result: Result, mask: Volume | None, image: Path | str | None) -> Result:
     """Write all files under their new names beside the old ones, then swap the folders."""
-    volume = _scan(folder, result, image) if "preview" in result.files else None
+    wanted = "preview" in result.files or result.measurements is not None
+    volume = _scan(folder, result, image) if wanted else None
     spine: Spine = replace(result.to_spine(), mask=mask)
+    if volume is not None and _measured_under_other_names(result):
+        from spondyl.morphometry import measure
+
+        spine = replace(spine, measurements=measure(volume, spine))
+        result = result.model_copy(
+            update={"measurements": spine.measurements and Measurements.of(spine.measurements)}
+        )
     with atomic_folder(folder) as new:
         for other in folder.iterdir():
             if other.name not in {RESULT, *result.files.values()}:  # somebody's notes
@@ -173,6 +184,13 @@ def _rewrite(folder: Path, result: Result, mask: Volume | None, image: Path | st
         result = result.model_copy(update={"files": files})
         result.write(new / RESULT)
     return result
+
+
+def _measured_under_other_names(result: Result) -> bool:
+    """Whether there are measurements whose names have changed since they were taken."""
+    if result.measurements is None or result.model_answer is None:
+        return False
+    return [v.name for v in result.vertebrae] != [v.name for v in result.model_answer.vertebrae]
 
 
 def _scan(folder: Path, result: Result, image: Path | str | None) -> Volume | None:

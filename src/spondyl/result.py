@@ -6,7 +6,6 @@ program read every earlier schema version.
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -16,9 +15,9 @@ import spondyl
 from spondyl.anatomy import label_of, name_of
 from spondyl.errors import AnnotationError
 from spondyl.io.atomic import write_text
+from spondyl.result_history import Answer, Correction
+from spondyl.result_measurements import Measurements
 from spondyl.result_parts import (
-    Answer,
-    Correction,
     FoundVertebra,
     OtherNumbering,
     Part,
@@ -28,7 +27,7 @@ from spondyl.result_parts import (
     UsedEngine,
     UsedModel,
 )
-from spondyl.spine import Flag, Numbering, Spine, Vertebra
+from spondyl.spine import Numbering, Spine
 from spondyl.volume import Grid
 
 __all__ = ["SCHEMA_VERSION", "Result", "json_schema", "read_result"]
@@ -51,6 +50,7 @@ class Result(Part):
     )
     alternatives: tuple[OtherNumbering, ...] = Field((), description="Most likely first.")
     flags: tuple[Remark, ...] = ()
+    measurements: Measurements | None = Field(None, description="null where nothing was measured.")
     timings_s: dict[str, float] = Field({}, description="Seconds of each step, in the order of the steps.")
     files: dict[str, str] = Field({}, description="What else was written: kind to name in the same folder.")
     details: dict[str, Any] = Field(
@@ -90,10 +90,11 @@ class Result(Part):
                 "model": used["model"],
                 "engine": used["engine"],
                 "scan": Scan.of(grid, file, path, sha256),
-                "vertebrae": [_found(vertebra) for vertebra in spine],
+                "vertebrae": [FoundVertebra.of(vertebra) for vertebra in spine],
                 "numbering_probability": spine.numbering_probability,
                 "alternatives": [_other(numbering) for numbering in spine.alternatives],
-                "flags": _remarks(spine.flags),
+                "flags": [Remark.of(flag) for flag in spine.flags],
+                "measurements": spine.measurements and Measurements.of(spine.measurements),
                 "timings_s": used["timings_s"] or {},
                 "files": files or {},
                 "details": details,
@@ -114,19 +115,18 @@ class Result(Part):
         for found in self.vertebrae:
             if name_of(found.label) != found.name:
                 raise AnnotationError(f"label {found.label} is {name_of(found.label)}, not {found.name}")
+        measured = self.measurements
         used = self.model_dump(mode="json", include={"program", "model", "engine", "timings_s"})
         return Spine(
-            tuple(
-                Vertebra(found.label, found.centroid_mm, found.probability, _flags(found.flags))
-                for found in self.vertebrae
-            ),
+            tuple(found.to_vertebra() for found in self.vertebrae),
             numbering_probability=self.numbering_probability,
             alternatives=tuple(
                 Numbering(tuple(label_of(name) for name in other.names), other.probability, other.description)
                 for other in self.alternatives
             ),
-            flags=_flags(self.flags),
+            flags=tuple(remark.to_flag() for remark in self.flags),
             provenance={**used, **self.details},
+            measurements=None if measured is None else measured.to_morphometry(),
         )
 
     def write(self, path: Path | str) -> None:
@@ -196,27 +196,9 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _found(vertebra: Vertebra) -> dict[str, Any]:
-    return {
-        "name": vertebra.name,
-        "label": vertebra.label,
-        "centroid_mm": tuple(round(value, 3) for value in vertebra.centroid_mm),
-        "probability": vertebra.probability,
-        "flags": _remarks(vertebra.flags),
-    }
-
-
 def _other(numbering: Numbering) -> dict[str, Any]:
     return {
         "names": [name_of(label) for label in numbering.labels],
         "probability": numbering.probability,
         "description": numbering.description,
     }
-
-
-def _remarks(flags: Iterable[Flag]) -> list[dict[str, str]]:
-    return [{"code": flag.code, "message": flag.message} for flag in flags]
-
-
-def _flags(remarks: Iterable[Remark]) -> tuple[Flag, ...]:
-    return tuple(Flag(remark.code, remark.message) for remark in remarks)

@@ -4,11 +4,11 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from spondyl.flag import Flag
+from spondyl.spine import Vertebra
 from spondyl.volume import Grid
 
 __all__ = [
-    "Answer",
-    "Correction",
     "FoundVertebra",
     "OtherNumbering",
     "Part",
@@ -92,6 +92,15 @@ class Remark(Part):
     code: str = Field(description="A stable word for programs, e.g. partly_visible.")
     message: str = Field(description="The same for people, one plain sentence.")
 
+    @classmethod
+    def of(cls, flag: Flag) -> Self:
+        """Describe a flag."""
+        return cls(code=flag.code, message=flag.message)
+
+    def to_flag(self) -> Flag:
+        """The flag it describes."""
+        return Flag(self.code, self.message)
+
 
 class FoundVertebra(Part):
     """One vertebra."""
@@ -104,6 +113,23 @@ class FoundVertebra(Part):
     )
     flags: tuple[Remark, ...] = ()
 
+    @classmethod
+    def of(cls, vertebra: Vertebra) -> Self:
+        """Describe a vertebra; its place is rounded to micrometres."""
+        x, y, z = (round(value, 3) for value in vertebra.centroid_mm)
+        return cls(
+            name=vertebra.name,
+            label=vertebra.label,
+            centroid_mm=(x, y, z),
+            probability=vertebra.probability,
+            flags=tuple(map(Remark.of, vertebra.flags)),
+        )
+
+    def to_vertebra(self) -> Vertebra:
+        """The vertebra it describes."""
+        flags = tuple(remark.to_flag() for remark in self.flags)
+        return Vertebra(self.label, self.centroid_mm, self.probability, flags)
+
 
 class OtherNumbering(Part):
     """Another way to number the same vertebrae."""
@@ -111,22 +137,3 @@ class OtherNumbering(Part):
     names: tuple[str, ...] = Field(description="Names, in the order of the vertebrae above.")
     probability: float = Field(ge=0, le=1)
     description: str = Field(description="In words, e.g. one level lower.")
-
-
-class Answer(Part):
-    """What the model said, before anybody corrected it."""
-
-    vertebrae: tuple[FoundVertebra, ...]
-    numbering_probability: float | None = Field(ge=0, le=1)
-    alternatives: tuple[OtherNumbering, ...] = ()
-    flags: tuple[Remark, ...] = ()
-
-
-class Correction(Part):
-    """A correction of names by hand."""
-
-    what: str = Field(description="As it was asked for, e.g. shift by 1, or T12=L1.")
-    renamed: dict[str, str] = Field(description="Every name that changed: before to after.")
-    counting: tuple[str, ...] = Field((), description="Which of T13 and L6 were counted as levels.")
-    when: str = Field(description="Date and time, ISO 8601, UTC.")
-    program: ProgramInfo

@@ -6,29 +6,20 @@ and every writer takes one.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from spondyl.anatomy import NAMES, ORDER, RANK, Region, label_of, name_of, region_of
 from spondyl.errors import AnnotationError
+from spondyl.flag import Flag
 from spondyl.volume import Volume
 
+if TYPE_CHECKING:
+    from spondyl.morphometry import Morphometry
+
 __all__ = ["Flag", "Numbering", "Spine", "Vertebra"]
-
-
-@dataclass(frozen=True)
-class Flag:
-    """Something a reader should know before trusting a result.
-
-    Attributes:
-        code: A stable word for programs, e.g. ``"partly_visible"``.
-        message: The same for people, one plain sentence.
-    """
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -94,6 +85,7 @@ class Spine:
         alternatives: Other numberings, most likely first.
         flags: Remarks about the scan.
         provenance: What made it: model, program version, timings (JSON values only).
+        measurements: Of its vertebrae and discs, if they were measured.
 
     Raises:
         AnnotationError: a label occurs twice.
@@ -105,6 +97,7 @@ class Spine:
     alternatives: tuple[Numbering, ...] = ()
     flags: tuple[Flag, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    measurements: "Morphometry | None" = None
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted(self.vertebrae, key=lambda v: RANK[v.label]))
@@ -161,7 +154,9 @@ class Spine:
         return np.array([v.centroid_mm for v in self.vertebrae], dtype=float).reshape(-1, 3)
 
     def relabelled(self, new_labels: Mapping[int, int]) -> Self:
-        """The same vertebrae under other labels; the mask follows, numbering probabilities are dropped.
+        """The same vertebrae under other labels.
+
+        Mask and measurements follow; probabilities of the numbering are dropped.
 
         Args:
             new_labels: VerSe number now -> VerSe number wanted; others stay.
@@ -174,7 +169,15 @@ class Spine:
             table[old] = label_of(name_of(new))
         moved = tuple(replace(v, label=new_labels.get(v.label, v.label)) for v in self.vertebrae)
         mask = self.mask and Volume(table[self.mask.data], self.mask.grid)
-        return replace(self, vertebrae=moved, mask=mask, alternatives=(), numbering_probability=None)
+        measurements = self.measurements and self.measurements.relabelled(new_labels)
+        return replace(
+            self,
+            vertebrae=moved,
+            mask=mask,
+            alternatives=(),
+            numbering_probability=None,
+            measurements=measurements,
+        )
 
     def shifted(self, by: int) -> Self:
         """Every vertebra renamed ``by`` levels towards the feet (negative: towards the head).

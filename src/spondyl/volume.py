@@ -15,6 +15,7 @@ import numpy.typing as npt
 from nibabel.orientations import aff2axcodes, axcodes2ornt, inv_ornt_aff, io_orientation, ornt_transform
 
 from spondyl.errors import ImageError
+from spondyl.flag import Flag
 from spondyl.resampling import interpolate
 
 __all__ = ["Grid", "Volume"]
@@ -149,6 +150,7 @@ class Volume:
     Attributes:
         data: ``(i, j, k)`` array on ``grid``; a CT in Hounsfield units, or labels.
         grid: The lattice of ``data``.
+        remarks: What its reader noticed and who trusts the result should know; derived volumes carry none.
 
     Raises:
         ImageError: ``data`` does not have the shape of ``grid``.
@@ -156,6 +158,7 @@ class Volume:
 
     data: npt.NDArray[Any]
     grid: Grid
+    remarks: tuple[Flag, ...] = ()
 
     def __post_init__(self) -> None:
         if self.data.shape != self.grid.shape:

@@ -28,6 +28,7 @@ class Job:
         precision: What they are asked to compute in.
         threads: CPU threads of a worker; ``None`` leaves it to the engine.
         also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
+        measurements: Measure what is found.
         overwrite: Predict again what is done already, and replace results of other scans and models.
         retry_failed: Try again what failed before.
     """
@@ -39,6 +40,7 @@ class Job:
     precision: "Precision" = "f32"
     threads: int | None = None
     also: tuple[str, ...] = ()
+    measurements: bool = True
     overwrite: bool = False
     retry_failed: bool = False
 
@@ -57,7 +59,13 @@ class Job:
                 f"{model.folder}: another model than on the machine that gave out the work; "
                 "install the same version of spondyl, or give a model folder that all machines share"
             )
-        return load_pipeline(model, engine=self.engine, threads=self.threads, precision=self.precision)
+        return load_pipeline(
+            model,
+            engine=self.engine,
+            threads=self.threads,
+            precision=self.precision,
+            measurements=self.measurements,
+        )
 
     def differences(self, result: "Result", sha256: str) -> Iterator[str]:
         """What a result would have to be made anew for, in words; nothing if it is what was asked for.
@@ -72,6 +80,8 @@ class Job:
             yield f"of another model ({result.model.name if result.model else 'unknown'})"
         if self.precision == "f32" and result.engine is not None and result.engine.precision != "f32":
             yield f"computed in {result.engine.precision}, not f32"
+        if self.measurements and result.measurements is None:
+            yield "without measurements"
         if missing := [kind for kind in self.also if kind not in result.files]:
             yield f"without {', '.join(missing)} ('spondyl export' adds files)"
 
@@ -97,6 +107,7 @@ def make_job(
     precision: "Precision" = "f32",
     threads: int | None = None,
     also: tuple[str, ...] = (),
+    measurements: bool = True,
     overwrite: bool = False,
     retry_failed: bool = False,
 ) -> Job:
@@ -113,6 +124,7 @@ def make_job(
         precision,
         threads,
         also,
+        measurements,
         overwrite,
         retry_failed,
     )

@@ -78,5 +78,5 @@ def _working(pipeline: "SpinefinderPipeline", volume: Volume) -> Volume:
 def _final_mask(model: "Model", volume: Volume) -> Volume:
     from spondyl.inference import load_pipeline
 
-    mask = load_pipeline(model)(volume).mask
+    mask = load_pipeline(model, measurements=False)(volume).mask
     return mask or Volume(np.zeros(volume.grid.shape, np.uint8), volume.grid)

@@ -103,7 +103,11 @@ def centroids(
     from spondyl.spine import Spine
 
     is_model = (predictions / "model.json").is_file()
-    pipeline, found = (load_pipeline(predictions), None) if is_model else (None, Predictions(predictions))
+    pipeline, found = (
+        (load_pipeline(predictions, measurements=False), None)
+        if is_model
+        else (None, Predictions(predictions))
+    )
     cases = []
     for case in track(pick(find_cases(dataset), count), "comparing", transient=True):
         volume, truth = case.load()

@@ -1,7 +1,7 @@
 """A CT series as a volume."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from spondyl.dicom.slices import Slice
 from spondyl.dicom.sources import Opener
 from spondyl.dicom.tags import pydicom_of
 from spondyl.errors import ImageError
+from spondyl.flag import Flag
 from spondyl.io.images import check_values
 from spondyl.volume import Volume
 
@@ -74,9 +75,12 @@ def read_series(path: Path | str | SeriesInfo, series: str | None = None) -> Dic
     for note in info.notes:
         _log.warning("%s: %s: %s", info.path, info.title, note)
     volume, datasets = _read(info.stack)
-    check_values(info.path, volume.data)
+    remarks = (
+        *check_values(info.path, volume.data),
+        *(Flag("series", f"About the DICOM series: {note}.") for note in info.notes),
+    )
     return DicomSeries(
-        volume,
+        replace(volume, remarks=remarks),
         datasets,
         info.stack.slices,
         info.study_uid,

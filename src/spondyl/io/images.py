@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.errors import ImageError, OutputError
+from spondyl.flag import Flag
 from spondyl.io import itk
 from spondyl.volume import Volume
 
-__all__ = ["AIR_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
+__all__ = ["AIR_HU", "NOT_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ SUFFIXES = (".nii", ".nii.gz", *itk.READABLE)
 
 _MIN_SLICES = 4
 """A localizer has one slice, or three that cross; fewer than four show no vertebra whole."""
+
+NOT_HU = Flag("not_hounsfield", "No value lies below that of water, so these may not be Hounsfield units.")
 
 _MIN_SPAN_HU = 100
 """A body in a CT spans thousands of HU; less is a mask, or an image scaled to 0..1 or by z-score."""
@@ -59,11 +62,11 @@ def read_image(path: Path | str) -> Volume:
             " Give the series of axial slices"
         )
     data = _finite(path, volume.data)
-    check_values(path, data)
+    remarks = (*volume.remarks, *check_values(path, data))
     if data.dtype.kind in "iu":
         fits = np.iinfo(np.int16).min <= data.min() and data.max() <= np.iinfo(np.int16).max
         data = data.astype(np.int16 if fits else np.float32, copy=False)
-    return Volume(data, volume.grid)
+    return Volume(data, volume.grid, remarks)
 
 
 def write_image(volume: Volume, path: Path | str) -> None:
@@ -139,8 +142,8 @@ def _finite(path: Path, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.where(finite, data, np.float32(AIR_HU))
 
 
-def check_values(path: Path, data: npt.NDArray[Any]) -> None:
-    """Refuse what cannot be Hounsfield units, and warn about what looks unlike them."""
+def check_values(path: Path, data: npt.NDArray[Any]) -> tuple[Flag, ...]:
+    """Refuse what cannot be Hounsfield units, and remark on what looks unlike them."""
     low, high = float(data.min()), float(data.max())
     if low == high:
         raise ImageError(f"{path}: every voxel is {low:g}; not a CT, export or copy it again")
@@ -157,3 +160,5 @@ def check_values(path: Path, data: npt.NDArray[Any]) -> None:
             low,
             high,
         )
+        return (NOT_HU,)
+    return ()

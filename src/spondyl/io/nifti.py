@@ -18,11 +18,12 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from spondyl.errors import ImageError
+from spondyl.flag import Flag
 from spondyl.io.atomic import atomic_path
 from spondyl.io.nifti_voxels import read_scaled
 from spondyl.volume import Grid, Volume
 
-__all__ = ["check_shape", "check_size", "read_nifti", "write_nifti"]
+__all__ = ["NO_ORIENTATION", "check_shape", "check_size", "read_nifti", "write_nifti"]
 
 _log = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ _COMPRESSION = 2
 """Gzip level; 6 makes a CT 8 % smaller and takes seven times as long."""
 
 _READ_ERRORS = (OSError, EOFError, zlib.error)
+
+NO_ORIENTATION = Flag(
+    "orientation_doubtful",
+    "The file does not say how the patient lies in it; left, front and head were assumed.",
+)
 
 _Header = Any  # Nifti1Header or Nifti2Header, whose methods nibabel does not annotate
 
@@ -74,7 +80,7 @@ def read_nifti(path: Path) -> Volume:
         raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
     except _READ_ERRORS as error:
         raise ImageError(f"{path}: truncated or damaged ({error}); copy or download it again") from error
-    return Volume(data, grid)
+    return Volume(data, grid, () if _is_oriented(header) else (NO_ORIENTATION,))
 
 
 def write_nifti(volume: Volume, path: Path) -> None:
@@ -212,9 +218,8 @@ def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
 
     An sform whose code is set but whose rows are zero counts as absent.
     """
-    sform = header.get_sform()
-    if header["sform_code"] > 0 and np.any(sform[:3, :3]):
-        affine = sform
+    if _has_sform(header):
+        affine = header.get_sform()
     else:
         sizes = header["pixdim"][1:4]
         if not np.isfinite(sizes).all() or (sizes <= 0).any():
@@ -225,11 +230,20 @@ def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
             affine = header.get_qform() if header["qform_code"] > 0 else header.get_base_affine()
         except (HeaderDataError, ValueError) as error:
             raise ImageError(f"{path}: the orientation in the header is damaged ({error})") from error
-        if header["qform_code"] <= 0:
+        if not _is_oriented(header):
             _log.warning("%s: the header holds no orientation; taken as left, front, head", path)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
         raise ImageError(f"{path}: the matrix from voxels to mm is not finite and invertible; damaged header")
     return np.asarray(affine, dtype=np.float64)
+
+
+def _has_sform(header: _Header) -> bool:
+    return bool(header["sform_code"] > 0 and np.any(header.get_sform()[:3, :3]))
+
+
+def _is_oriented(header: _Header) -> bool:
+    """Whether the header says which way the axes run."""
+    return _has_sform(header) or bool(header["qform_code"] > 0)
 
 
 def _offset(path: Path, header: _Header) -> int:

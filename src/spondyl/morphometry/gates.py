@@ -2,12 +2,10 @@
 
 from typing import Final
 
-import numpy as np
-from scipy import ndimage
-
 from spondyl.anatomy import name_of
 from spondyl.morphometry.sampling import Sampler
 from spondyl.morphometry.shape import Shape
+from spondyl.quality.metal import METAL_HU, metal_near
 from spondyl.spine import Flag, Vertebra
 
 __all__ = [
@@ -32,9 +30,6 @@ THICKEST_GRADED_MM: Final = 2.6
 
 _LEAST_PROBABILITY: Final = 0.5
 _LARGEST_CUT: Final = 0.02
-_METAL_HU: Final = 2000.0
-_METAL_REACH_MM: Final = 5.0
-_METAL_LEAST_MM3: Final = 30.0
 
 NO_MASK: Final = Flag("no_mask", "There is no mask of this vertebra.")
 NO_CORNERS: Final = Flag(
@@ -63,13 +58,7 @@ def improbable(vertebra: Vertebra) -> Flag | None:
 
 def has_implant(sampler: Sampler) -> bool:
     """Metal or bone cement in the vertebra or near it: more than 30 mm3 above 2000 HU within 5 mm."""
-    metal = sampler.hu > _METAL_HU
-    voxel = float(np.prod(sampler.grid.spacing_mm))
-    if metal.sum() * voxel < _METAL_LEAST_MM3:
-        return False
-    outside = sampler.labels != sampler.label
-    near = ndimage.distance_transform_edt(outside, sampler.grid.spacing_mm) <= _METAL_REACH_MM
-    return bool((metal & near).sum() * voxel >= _METAL_LEAST_MM3)
+    return metal_near(sampler.hu > METAL_HU, sampler.labels == sampler.label, sampler.grid.spacing_mm)
 
 
 def implant(vertebra: Vertebra) -> Flag:

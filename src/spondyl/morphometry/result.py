@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import spondyl
-from spondyl.anatomy import name_of
+from spondyl.anatomy import RANK, name_of
 from spondyl.io.atomic import write_text
 from spondyl.spine import Flag
 
@@ -15,6 +15,10 @@ __all__ = ["SCHEMA_VERSION", "Curve", "DiscMeasures", "Measurement", "Morphometr
 
 SCHEMA_VERSION: Final = 1
 """Version of the JSON that :meth:`Morphometry.to_json` writes."""
+
+_RENAMED: Final = Flag(
+    "renamed", "Vertebrae were renamed without the scan at hand; measure again with the scan."
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,10 @@ class Measurement:
     def refusal(cls, unit: str, reason: Flag) -> "Measurement":
         """No value, for a reason."""
         return cls(None, unit, refused=reason)
+
+    def without(self, code: str) -> "Measurement":
+        """The same without a remark."""
+        return replace(self, remarks=tuple(flag for flag in self.remarks if flag.code != code))
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
@@ -153,6 +161,32 @@ class Morphometry:
                 yield f"{name_of(disc.upper)}/{name_of(disc.lower)}", name, value
         for name, value in self.angles.items():
             yield "spine", name, value
+
+    def relabelled(self, new_labels: Mapping[int, int]) -> "Morphometry":
+        """The same measurements under other names.
+
+        What was measured stays; the angles, which are defined by names, are refused until somebody
+        measures again.
+
+        Args:
+            new_labels: VerSe number now -> VerSe number wanted; others stay.
+        """
+
+        def new(label: int) -> int:
+            return new_labels.get(label, label)
+
+        if all(new(vertebra.label) == vertebra.label for vertebra in self.vertebrae):
+            return self
+        vertebrae = sorted(
+            (replace(v, label=new(v.label)) for v in self.vertebrae), key=lambda v: RANK[v.label]
+        )
+        discs = tuple(replace(d, upper=new(d.upper), lower=new(d.lower)) for d in self.discs)
+        curves = tuple(
+            replace(c, upper=new(c.upper), lower=new(c.lower), angle=c.angle.without("end_vertebrae"))
+            for c in self.curves
+        )
+        angles = {name: Measurement.refusal(m.unit, _RENAMED) for name, m in self.angles.items()}
+        return replace(self, vertebrae=tuple(vertebrae), discs=discs, angles=angles, curves=curves)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
