@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spondyl.errors import SpondylError
-    from spondyl.evaluation import evaluate
+    from spondyl.evaluation.evaluate import evaluate
     from spondyl.flag import Flag
     from spondyl.inference import load_pipeline, predict
     from spondyl.io import read_centroids, read_image, read_mask, write_centroids, write_mask

@@ -99,7 +99,7 @@ def choose_model(models: Sequence[Path]) -> "Model":
     return read_model(models[0] if models else default_model_folder())
 
 
-def make_job(
+def make_job(  # noqa: PLR0913 - fields of a job
     out: Path | str,
     models: tuple[Path, ...] = (),
     *,

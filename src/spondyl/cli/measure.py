@@ -53,10 +53,8 @@ def measure(  # noqa: PLR0913 - options of a command
 
     check_writable(output, plots)
     cases = find_cases(dataset)
-    folders = [folder for folder in (detection, identification) if folder is not None]
-    pipeline = load_pipeline(
-        choose_model(folders), engine=engine, threads=threads, precision=precision, measurements=False
-    )
+    model = choose_model([folder for folder in (detection, identification) if folder is not None])
+    pipeline = load_pipeline(model, engine=engine, threads=threads, precision=precision, measurements=False)
     measured: list[Measured] = []
     with case_bars(len(cases)) as progress:
         done = measure_cases(cases, pipeline, output, save_predictions=save_predictions, progress=progress)
