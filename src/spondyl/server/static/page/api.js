@@ -1,0 +1,143 @@
+// The server, as functions. What fails throws an Error whose message is for people.
+
+let askForToken = async () => null;
+
+/** Who asks the person for the token of the server; resolves to it, or to nothing. */
+export function onTokenNeeded(ask) {
+  askForToken = ask;
+}
+
+async function request(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(`api/${path}`, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Error("The server does not answer. Is it still running?");
+  }
+  if (answer.status === 401 && path !== "login") {
+    await login();
+    return request(path, options);
+  }
+  if (!answer.ok) throw new Error(await reasonOf(answer));
+  return answer;
+}
+
+let asking = null;
+
+/** One question at a time, however many requests were refused. The server answers with a cookie. */
+function login() {
+  asking ??= enterToken().finally(() => (asking = null));
+  return asking;
+}
+
+async function enterToken() {
+  for (let refused = ""; ;) {
+    const token = await askForToken(refused);
+    if (!token) throw new Error("This server needs its token. Reload the page to enter it.");
+    try {
+      await send("login", { token });
+      return;
+    } catch (error) {
+      refused = error.message;
+    }
+  }
+}
+
+async function reasonOf(answer) {
+  const text = await answer.text();
+  return reasonIn(text) ?? `The server answered ${answer.status} ${answer.statusText}`;
+}
+
+function reasonIn(text) {
+  try {
+    const { detail } = JSON.parse(text);
+    if (typeof detail === "string") return detail;
+    return detail.map((part) => `${part.loc.slice(1).join(" ")}: ${part.msg}`).join("; ");
+  } catch {
+    return null;
+  }
+}
+
+const json = async (path, options) => (await request(path, options)).json();
+const send = (path, body) =>
+  request(path, {
+    method: "POST",
+    body: body && JSON.stringify(body),
+    headers: body ? { "Content-Type": "application/json" } : {},
+  });
+const post = async (path, body) => (await send(path, body)).json();
+
+const at = (id) => `cases/${encodeURIComponent(id)}`;
+
+export const info = () => json("info");
+export const listCases = (order) => json(`cases?order=${order}`);
+export const getCase = (id) => json(at(id));
+export const cancelCase = (id) => post(`${at(id)}/cancel`);
+export const retryCase = (id) => post(`${at(id)}/retry`);
+export const deleteCase = (id) => request(at(id), { method: "DELETE" });
+
+export const getResult = (id, signal) => json(`${at(id)}/result`, { signal });
+export const correct = (id, correction) => post(`${at(id)}/corrections`, correction);
+export const undo = (id) => post(`${at(id)}/undo`);
+export const redo = (id) => post(`${at(id)}/redo`);
+
+const bytes = async (path, signal) => (await request(path, { signal })).arrayBuffer();
+export const getImage = (id, signal) => bytes(`${at(id)}/image`, signal);
+export const getMask = (id, signal) => bytes(`${at(id)}/mask`, signal);
+
+/** The straightened picture as an object URL, and where its vertebrae are; null where there is none. */
+export async function getStrip(id, plane, signal) {
+  try {
+    const [picture, places] = await Promise.all([
+      request(`${at(id)}/strip/${plane}.png`, { signal }).then((answer) => answer.blob()),
+      json(`${at(id)}/strip/${plane}.json`, { signal }),
+    ]);
+    return { url: URL.createObjectURL(picture), places };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    return null;
+  }
+}
+
+/** A file to save: {blob, name}. */
+async function download(path, name) {
+  const answer = await request(path);
+  const named = /filename="?([^";]+)"?/.exec(answer.headers.get("Content-Disposition") ?? "");
+  return { blob: await answer.blob(), name: named?.[1] ?? name };
+}
+
+export const exportCase = (id, formats, name) =>
+  download(`${at(id)}/export?formats=${formats.join(",")}`, `${name}.zip`);
+export const trainingSet = () => download("training-set", "training-set.zip");
+
+/** Send the files of one case. `progress` is told 0-1; the signal cancels. Resolves to the new case. */
+export function upload(files, progress, signal) {
+  return new Promise((resolve, reject) => {
+    const form = new FormData();
+    for (const { file, path } of files) form.append("files", file, path);
+    const sending = new XMLHttpRequest();
+    sending.open("POST", "api/cases");
+    sending.upload.onprogress = (event) => progress(event.loaded / event.total);
+    sending.onload = () => {
+      if (sending.status < 300) resolve(JSON.parse(sending.responseText));
+      else reject(new Error(reasonIn(sending.responseText) ?? `The server answered ${sending.status}`));
+    };
+    sending.onerror = () => reject(new Error("The upload broke off. Is the server still running?"));
+    sending.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+    signal.addEventListener("abort", () => sending.abort());
+    sending.send(form);
+  });
+}
+
+/** What changes on the server, as it changes: `changed(case)`, `deleted({id})`; comes back after a broken connection. */
+export function listen({ changed, deleted, connected }) {
+  const source = new EventSource("api/events");
+  source.addEventListener("case", (event) => changed(JSON.parse(event.data)));
+  source.addEventListener("deleted", (event) => deleted(JSON.parse(event.data)));
+  source.onopen = () => connected(true);
+  source.onerror = () => {
+    connected(false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen({ changed, deleted, connected }), 2000);
+  };
+}

@@ -1,0 +1,125 @@
+// Corrections: sent to the server, shown, said aloud, taken back.
+
+import { NAMES, rankOf } from "../anatomy.js";
+import * as api from "./api.js";
+import { announce, attempt, toast } from "./dom.js";
+import { askName, askNewName } from "./naming.js";
+import { state } from "./state.js";
+
+const EXTRA = ["T13", "L6"];
+
+/** @param {function(): number[]} crosshair where it stands, mm @param {function} reload shows the new result */
+export function corrections(crosshair, reload) {
+  /** Send one or several, one after the other; the last result is shown. */
+  async function send(requests, said) {
+    const id = state.current;
+    await attempt(async () => {
+      let result = null;
+      for (const request of requests) result = await api.correct(id, request);
+      await show(id, result, said);
+      toast(said, { action: { label: "Undo", run: undo } });
+    });
+  }
+
+  async function show(id, result, said) {
+    if (id !== state.current) return;
+    state.setResult(result);
+    announce(said);
+    const [one] = await Promise.all([api.getCase(id), reload()]);
+    state.putCase(one);
+  }
+
+  async function undo() {
+    const id = state.current;
+    await attempt(async () => show(id, await api.undo(id), "The last correction was taken back"));
+  }
+
+  async function redo() {
+    const id = state.current;
+    await attempt(async () => show(id, await api.redo(id), "The correction was made again"));
+  }
+
+  async function rename(name) {
+    if (!name) return;
+    const answer = await askName(name);
+    if (answer)
+      await send(
+        [{ kind: "relabel", vertebra: name, ...answer }],
+        `${name} is now ${answer.name}${answer.only ? "" : "; the others follow"}`,
+      );
+  }
+
+  async function add() {
+    const centroid_mm = crosshair().map(rounded);
+    const name = await askNewName();
+    if (!name) return;
+    await send([{ kind: "add", name, centroid_mm }], `${name} was added`);
+    state.select(name);
+  }
+
+  return {
+    undo,
+    redo,
+    rename,
+    add,
+    move: (name, mm) =>
+      send([{ kind: "move", vertebra: name, centroid_mm: mm.map(rounded) }], `The centre of ${name} was moved`),
+    moveHere: () =>
+      state.selected &&
+      send(
+        [{ kind: "move", vertebra: state.selected, centroid_mm: crosshair().map(rounded) }],
+        `The centre of ${state.selected} was moved`,
+      ),
+    remove: (name) => name && send([{ kind: "delete", vertebra: name }], `${name} was deleted`),
+    shift: (by) => send([{ kind: "shift", by }], `All names moved one level ${by > 0 ? "down" : "up"}`),
+    apply: (other) =>
+      send(
+        requestsFor(
+          state.result.vertebrae.map(({ name }) => name),
+          other.names,
+        ),
+        `Numbering changed: ${other.description}`,
+      ),
+  };
+}
+
+const rounded = (mm) => Math.round(1000 * mm) / 1000;
+
+/**
+ * The corrections that lead from some names to others: one that the rest follows, if there is one, as a person
+ * would do it; otherwise each by itself.
+ * @param {string[]} now names from head to foot
+ * @param {string[]} wanted the same vertebrae
+ */
+export function requestsFor(now, wanted) {
+  for (let n = 0; n < now.length; n++) {
+    if (now[n] !== wanted[n] && String(followed(now, now[n], wanted[n])) === String(wanted)) {
+      return [{ kind: "relabel", vertebra: now[n], name: wanted[n], only: false }];
+    }
+  }
+  const requests = [];
+  const names = [...now];
+  while (String(names) !== String(wanted)) {
+    const n = names.findIndex((name, place) => name !== wanted[place] && !names.includes(wanted[place]));
+    requests.push({ kind: "relabel", vertebra: names[n], name: wanted[n], only: true });
+    names[n] = wanted[n];
+  }
+  return requests;
+}
+
+/** What all are called once one is renamed: the rules of docs/outputs.md, which the server follows. */
+function followed(names, before, after) {
+  const extras = EXTRA.filter((extra) => names.includes(extra));
+  const ladder = (counted) => NAMES.filter((name) => !EXTRA.includes(name) || counted.includes(name));
+  const here = ladder(extras);
+  const there = ladder([...extras.filter((extra) => extra !== before), ...EXTRA.filter((extra) => extra === after)]);
+  const offset = there.indexOf(after) - here.indexOf(before);
+  return names.map((name) => there[here.indexOf(name) + offset]);
+}
+
+/** The vertebra above or below the chosen one; the first when none is chosen. */
+export function neighbour(by) {
+  const names = state.result?.vertebrae.map(({ name }) => name).sort((a, b) => rankOf(a) - rankOf(b)) ?? [];
+  const place = names.indexOf(state.selected);
+  return place < 0 ? names[0] : names[Math.min(Math.max(place + by, 0), names.length - 1)];
+}

@@ -1,0 +1,38 @@
+// Files out: every format of the open scan, as one archive.
+
+import * as api from "./api.js";
+import { ask, attempt, make, save } from "./dom.js";
+import { state } from "./state.js";
+
+const USUAL = ["mask", "centroids", "csv"];
+
+/** @param {{name: string, file: string, about: string}[]} formats those the server has */
+export async function exportDialog(formats) {
+  const one = state.openCase;
+  if (!one || !state.result) return;
+  const boxes = formats.map(({ name }) =>
+    make("input", { type: "checkbox", value: name, checked: USUAL.includes(name) }),
+  );
+  const rows = formats.map(({ file, about }, n) =>
+    make("label.format", {}, boxes[n], make("span", {}, file), make("span.quiet", {}, about)),
+  );
+  const all = make("input", {
+    type: "checkbox",
+    onchange: () => boxes.forEach((box) => (box.checked = all.checked)),
+  });
+  const answer = await ask({
+    title: `Export ${one.name}`,
+    wide: true,
+    body: [
+      make("label.format.all", {}, all, make("strong", {}, "Every format")),
+      make("div.formats", { role: "group", "aria-label": "Formats" }, ...rows),
+    ],
+    buttons: [{ label: "Download", value: "get", kind: ".primary" }],
+  });
+  const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
+  if (answer !== "get" || !chosen.length) return;
+  await attempt(async () => {
+    const { blob, name } = await api.exportCase(one.id, chosen, one.name);
+    save(blob, name);
+  });
+}

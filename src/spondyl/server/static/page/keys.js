@@ -1,0 +1,80 @@
+// Keys, and the page that lists them.
+
+import { ask, make } from "./dom.js";
+
+const MOUSE = [
+  ["Click", "move the crosshair, choose a vertebra"],
+  ["Wheel", "next slice"],
+  ["Ctrl + wheel", "zoom"],
+  ["Right drag", "pan"],
+  ["Shift + drag", "window: level up and down, width across"],
+  ["Drag a centre", "move it"],
+  ["Double click a name", "rename"],
+  ["Double click a picture", "enlarge, and back"],
+];
+
+/** @param {Object<string, {run: function, about: string, viewer: boolean}>} table key (as KeyboardEvent.key, with "Ctrl+") to action */
+export function keys(table, isViewing) {
+  addEventListener("keydown", (event) => {
+    if (event.altKey || document.querySelector("dialog[open]") || isTyping(event.target)) return;
+    const control = event.ctrlKey || event.metaKey;
+    const name =
+      (control ? "Ctrl+" : "") +
+      (control && event.shiftKey ? "Shift+" : "") +
+      (event.key.length === 1 ? event.key.toUpperCase() : event.key);
+    const action = table[name];
+    if (!action || (action.viewer && !isViewing())) return;
+    event.preventDefault();
+    action.run();
+  });
+}
+
+function isTyping(target) {
+  return target.closest?.("select, textarea, input:not([type=radio], [type=checkbox], [type=range])") ?? false;
+}
+
+export function helpDialog(table) {
+  const list = (rows) =>
+    make(
+      "dl.keys",
+      {},
+      ...rows.flatMap(([key, about]) => [
+        make("dt", {}, ...key.split(" or ").map((one) => make("kbd", {}, one))),
+        make("dd", {}, about),
+      ]),
+    );
+  const byAction = new Map();
+  for (const [key, { about }] of Object.entries(table)) byAction.set(about, [...(byAction.get(about) ?? []), key]);
+  const rows = [...byAction].map(([about, names]) => [
+    names.map((name) => name.replace("Arrow", "")).join(" or "),
+    about,
+  ]);
+  return ask({
+    title: "Keys and mouse",
+    wide: true,
+    body: [
+      make(
+        "div.two",
+        {},
+        make("section", {}, make("h3", {}, "Keys"), list(rows)),
+        make(
+          "section",
+          {},
+          make("h3", {}, "Mouse"),
+          list(MOUSE),
+          make("h3", {}, "In a picture that has the focus"),
+          list([
+            ["Arrows", "move the crosshair 2 mm, with Shift 10 mm"],
+            ["Page up or Page down", "next slice"],
+            ["+ or -", "zoom"],
+          ]),
+        ),
+      ),
+      make(
+        "p.quiet",
+        {},
+        "Spondyl is for research and development. It is not a medical device; do not use it to diagnose or to treat.",
+      ),
+    ],
+  });
+}

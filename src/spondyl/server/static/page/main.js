@@ -1,0 +1,159 @@
+// The page, put together.
+
+import { Viewer } from "../viewer/niivue.js";
+import * as api from "./api.js";
+import { casesPanel } from "./cases.js";
+import { corrections, neighbour } from "./corrections.js";
+import { ask, attempt, find, make, toast } from "./dom.js";
+import { exportDialog } from "./exporting.js";
+import { findings } from "./findings.js";
+import { gestures } from "./gestures.js";
+import { helpDialog, keys } from "./keys.js";
+import { markers } from "./markers.js";
+import { scan } from "./scan.js";
+import { stage } from "./stage.js";
+import { state } from "./state.js";
+import { strip } from "./strip.js";
+import { theme } from "./theme.js";
+import { tools } from "./tools.js";
+import { acceptDrops, choose as chooseFiles } from "./upload.js";
+
+theme();
+api.onTokenNeeded(askForToken);
+
+const show = (one) => state.current === null && (location.hash = `#/case/${one.id}`);
+const add = (folder) => chooseFiles(folder, show);
+const panel = casesPanel(find("#cases"), { add });
+stage({ add });
+acceptDrops(show);
+for (const cell of document.querySelectorAll("[data-plane]")) {
+  const title = { sagittal: "Sagittal", coronal: "Coronal", axial: "Axial", surface: "3D" }[cell.dataset.plane];
+  cell.prepend(make("div.view-title", { "aria-hidden": "true" }, title, make("span.where")));
+}
+
+const viewer = await startViewer();
+if (viewer) connect(viewer);
+await attempt(panel.refresh);
+route();
+addEventListener("hashchange", route);
+api.listen({ changed, deleted: ({ id }) => (state.dropCase(id), refreshSoon()), connected });
+
+/** The viewer, or nothing on machines without WebGL 2: the list and the exports work all the same. */
+async function startViewer() {
+  const cells = Object.fromEntries(
+    [...document.querySelectorAll("[data-plane]")].map((cell) => [cell.dataset.plane, cell]),
+  );
+  try {
+    return await Viewer.create(find("#slices"), find("#surface"), cells);
+  } catch (error) {
+    toast(`The picture cannot be shown: ${error.message}. It needs a browser with WebGL 2.`, { error: true });
+    return null;
+  }
+}
+
+function connect(viewer) {
+  const bar = tools(viewer);
+  const straight = strip({ choose: (name) => choose(name) });
+  const { open, reload, choose } = scan(viewer, bar, straight);
+  const act = { ...corrections(() => viewer.position, reload), choose };
+  markers(viewer, act);
+  gestures(viewer, { choose, maximise: bar.maximise, window: bar.changeWindow });
+  findings(act);
+  state.on("current cases", open);
+  state.on("current result", () => {
+    const ready = state.result !== null;
+    find("#undo").disabled = !(ready && state.openCase?.undo);
+    find("#redo").disabled = !(ready && state.openCase?.redo);
+    find("#export").disabled = !ready;
+  });
+  const exporting = async () => exportDialog((await api.info()).formats);
+  const table = keyTable(bar, act, viewer, () => attempt(exporting));
+  keys(table, () => state.result !== null);
+  find("#undo").onclick = act.undo;
+  find("#redo").onclick = act.redo;
+  find("#export").onclick = () => attempt(exporting);
+  find("#help").onclick = () => helpDialog(table);
+  find("#toggle-cases").onclick = toggleCases;
+}
+
+function keyTable(bar, act, viewer, exporting) {
+  const view = (run, about) => ({ run, about, viewer: true });
+  const next = () => act.choose(neighbour(1));
+  const before = () => act.choose(neighbour(-1));
+  return {
+    "?": { run: () => find("#help").click(), about: "this list" },
+    U: { run: () => add(false), about: "add scans" },
+    "[": { run: toggleCases, about: "show or hide the list of scans" },
+    ArrowUp: view(before, "vertebra above"),
+    K: view(before, "vertebra above"),
+    ArrowDown: view(next, "vertebra below"),
+    J: view(next, "vertebra below"),
+    R: view(() => act.rename(state.selected), "rename; the others follow"),
+    M: view(act.moveHere, "move the centre to the crosshair"),
+    A: view(act.add, "add a vertebra at the crosshair"),
+    Delete: view(() => act.remove(state.selected), "delete the vertebra"),
+    "Ctrl+Z": view(() => state.openCase?.undo && act.undo(), "undo"),
+    "Ctrl+Shift+Z": view(() => state.openCase?.redo && act.redo(), "redo"),
+    "Ctrl+Y": view(() => state.openCase?.redo && act.redo(), "redo"),
+    E: view(exporting, "export"),
+    ...Object.fromEntries(
+      bar.layouts.map((name, n) => [
+        String(n + 1),
+        view(() => bar.setLayout(name), "show all, sagittal, coronal, axial, 3D"),
+      ]),
+    ),
+    B: view(() => bar.setWindow("bone"), "bone window"),
+    S: view(() => bar.setWindow("soft"), "soft tissue window"),
+    O: view(bar.toggleMask, "show or hide the mask"),
+    N: view(bar.toggleNames, "show or hide names"),
+    F: view(() => viewer.fit(), "whole scan"),
+  };
+}
+
+function toggleCases() {
+  const hidden = document.body.classList.toggle("no-cases");
+  find("#toggle-cases").ariaExpanded = String(!hidden);
+}
+
+function route() {
+  const id = /^#\/case\/(.+)$/.exec(location.hash)?.[1];
+  state.open(id ? decodeURIComponent(id) : null);
+}
+
+/** After a time away, what was missed is fetched. */
+function connected(on) {
+  if (on && document.body.classList.contains("offline")) refreshSoon();
+  document.body.classList.toggle("offline", !on);
+}
+
+/** Order and places in the queue change with states. */
+function changed(one) {
+  if (!state.putCase(one)) refreshSoon();
+}
+
+let waiting = 0;
+
+/** The list again, once for many changes. */
+function refreshSoon() {
+  waiting ||= setTimeout(() => {
+    waiting = 0;
+    attempt(panel.refresh);
+  }, 250);
+}
+
+/** @param {string} refused why the last one was not taken, or nothing */
+async function askForToken(refused) {
+  const input = make("input", {
+    type: "password",
+    "aria-label": "Token",
+    autocomplete: "current-password",
+    onkeydown: (event) => event.key === "Enter" && input.closest("dialog").close("go"),
+  });
+  const answer = await ask({
+    title: "Token",
+    body: [make("p", {}, refused || "This server asks for the token it was started with."), input],
+    buttons: [{ label: "Go on", value: "go", kind: ".primary" }],
+    focus: input,
+  });
+  return answer === "go" ? input.value.trim() : null;
+}

@@ -1,0 +1,91 @@
+// Which name? A table of all names by region, for renaming and for adding a vertebra.
+
+import { NAMES, colourOf, regionOf } from "../anatomy.js";
+import { ask, button, make } from "./dom.js";
+import { state } from "./state.js";
+
+const REGIONS = ["cervical", "thoracic", "lumbar", "sacral"];
+const RARE = { T13: "a thirteenth thoracic vertebra", L6: "a sixth lumbar vertebra" };
+
+/**
+ * Ask what a vertebra is; resolves to {name, only} or null.
+ * @param {string} now its name
+ */
+export async function askName(now) {
+  const follow = make("input", { type: "checkbox", checked: true, id: "follow" });
+  const { table, focus } = names(now);
+  const answer = await ask({
+    title: `What is the vertebra called ${now}?`,
+    wide: true,
+    focus,
+    body: [
+      table,
+      make("label.check", {}, follow, make("span", {}, "All others follow and keep their distance in levels")),
+      make(
+        "p.quiet",
+        {},
+        "T13 and L6 are counted only where a spine has them: naming one moves the vertebrae below it up by a level.",
+      ),
+    ],
+  });
+  return answer && answer !== now ? { name: answer, only: !follow.checked } : null;
+}
+
+/** Ask for the name of a vertebra to add at the crosshair; resolves to it or "". */
+export function askNewName() {
+  const { table, focus } = names(null);
+  return ask({
+    title: "Add a vertebra at the crosshair",
+    wide: true,
+    focus,
+    body: [
+      make(
+        "p.quiet",
+        {},
+        "The crosshair should stand in the centre of its body. Names that are taken cannot be given twice.",
+      ),
+      table,
+    ],
+  });
+}
+
+/** Letters typed into the table go to the name that begins with them. */
+function names(now) {
+  const taken = new Set(state.result.vertebrae.map(({ name }) => name));
+  const buttons = new Map(NAMES.map((name) => [name, choice(name, now, taken.has(name))]));
+  const rows = REGIONS.map((region) =>
+    make(
+      "div.name-row",
+      { role: "group", "aria-label": region },
+      ...NAMES.filter((name) => regionOf(name) === region).map((name) => buttons.get(name)),
+    ),
+  );
+  const table = make("div.name-table", {}, ...rows);
+  let typed = "";
+  table.addEventListener("keydown", (event) => {
+    if (!/^[a-z0-9]$/i.test(event.key) || event.ctrlKey) return;
+    const key = event.key.toUpperCase();
+    typed = NAMES.some((name) => name.startsWith(typed + key)) ? typed + key : key;
+    NAMES.map((name) => buttons.get(name))
+      .find((one, n) => NAMES[n].startsWith(typed) && !one.disabled)
+      ?.focus();
+  });
+  return { table, focus: buttons.get(now) ?? [...buttons.values()].find((one) => !one.disabled) };
+}
+
+function choice(name, now, taken) {
+  const one = button(
+    ".name",
+    {
+      onclick: () => one.closest("dialog").close(name),
+      title: RARE[name] ?? name,
+      disabled: now === null && taken,
+      "aria-pressed": String(name === now),
+      "aria-label": RARE[name] ? `${name}, ${RARE[name]}` : name,
+    },
+    name,
+  );
+  one.classList.toggle("taken", taken);
+  one.style.setProperty("--colour", colourOf(name));
+  return one;
+}

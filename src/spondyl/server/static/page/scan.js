@@ -1,0 +1,106 @@
+// The open scan: fetched and shown once it is done, shown again after every correction.
+
+import { PLANES } from "../viewer/slices.js";
+import * as api from "./api.js";
+import { announce, find, toast } from "./dom.js";
+import { state } from "./state.js";
+
+/** @param {Viewer} viewer @param {object} tools @param {{show: function}} strip */
+export function scan(viewer, tools, strip) {
+  const loading = find("#loading");
+  let loaded = null;
+  let stop = new AbortController();
+
+  /** Show what is open, whatever its state; called when that may have changed. */
+  async function open() {
+    const one = state.openCase;
+    if (one?.state !== "done" || one.id === loaded) {
+      if (!one) close();
+      return;
+    }
+    close();
+    loaded = one.id;
+    stop = new AbortController();
+    try {
+      await fetchAll(one, stop.signal);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      loading.hidden = true;
+      toast(error.message, { error: true });
+    }
+  }
+
+  async function fetchAll(one, signal) {
+    say("Loading the scan…");
+    const [result, image, mask, straight] = await Promise.all([
+      api.getResult(one.id, signal),
+      api.getImage(one.id, signal),
+      api.getMask(one.id, signal),
+      api.getStrip(one.id, "sagittal", signal),
+    ]);
+    say("Showing…");
+    await painted();
+    await viewer.loadScan(image, tools.bounds());
+    await viewer.setMask(mask, tools.opacity());
+    signal.throwIfAborted();
+    strip.show(straight);
+    viewer.layout();
+    state.setResult(result);
+    choose(first(result.vertebrae));
+    loading.hidden = true;
+    announce(`${one.name}: ${result.vertebrae.length} vertebrae`);
+  }
+
+  /** After a correction: the mask and the strip again; the scan stays. */
+  async function reload() {
+    const { signal } = stop;
+    const id = loaded;
+    const [mask, straight] = await Promise.all([api.getMask(id, signal), api.getStrip(id, "sagittal", signal)]);
+    if (id !== loaded) return;
+    await viewer.setMask(mask, tools.opacity());
+    strip.show(straight);
+  }
+
+  function close() {
+    stop.abort();
+    if (loaded === null) return;
+    loaded = null;
+    viewer.clear();
+    strip.show(null);
+    loading.hidden = true;
+  }
+
+  function say(text) {
+    loading.textContent = text;
+    loading.hidden = false;
+  }
+
+  /** Choose a vertebra, and go there unless the crosshair is where it should be. */
+  function choose(name, jump = true) {
+    state.select(name);
+    if (jump && state.vertebra) viewer.jumpTo(state.vertebra.centroid_mm);
+  }
+
+  addEventListener("resize", () => viewer.layout());
+  new ResizeObserver(() => viewer.layout()).observe(find("#views"));
+  viewer.addEventListener("moved", () => {
+    for (const [plane, { through }] of Object.entries(PLANES)) {
+      const mm = viewer.position[through];
+      find(`[data-plane=${plane}]`).setAttribute("aria-valuetext", `${mm.toFixed(0)} mm`);
+      find(`[data-plane=${plane}] .where`).textContent = where(through, mm);
+    }
+  });
+  return { open, reload, choose };
+}
+
+const SIDES = ["RL", "AP", "SI"];
+const where = (axis, mm) => `${SIDES[axis][mm < 0 ? 1 : 0]} ${Math.abs(mm).toFixed(0)} mm`;
+
+/** Where to begin: the least certain vertebra, or the middle one if all are certain. */
+function first(vertebrae) {
+  const doubtful = vertebrae.filter(({ probability }) => probability !== null && probability < 0.9);
+  const least = doubtful.sort((a, b) => a.probability - b.probability)[0];
+  return (least ?? vertebrae[Math.floor(vertebrae.length / 2)])?.name ?? null;
+}
+
+const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

@@ -1,0 +1,170 @@
+"""The page in a browser: one scan from its upload to its deletion. Each test leaves it as it was."""
+
+import json
+import zipfile
+
+import pytest
+from page_helpers import TOKEN, browser_page, painted, running_server
+
+from spondyl.anatomy import COLOURS, LABEL_OF, NAMES, ORDER
+from spondyl.phantom import PhantomOptions, write_phantoms
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+LADDER = [NAMES[label] for label in ORDER if NAMES[label] not in {"T13", "L6"}]
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    """A scan of eight vertebrae, small enough for a browser without a graphics card."""
+    options = PhantomOptions(
+        levels=("T9", "L4"), field_of_view_mm=(110, 130, 200), spacing_mm=(1.5, 1.5, 1.5)
+    )
+    folder = tmp_path_factory.mktemp("phantom")
+    write_phantoms(folder, 1, seed=3, options=options)
+    return folder / "phantom_3_0001.nii.gz"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    """The page, logged in; it must not complain nor ask anybody else for anything."""
+    with running_server(tmp_path_factory.mktemp("data")) as address, browser_page() as page:
+        complaints, elsewhere = [], []
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or elsewhere.append(asked.url))
+        page.goto(address)
+        yield page
+        assert [text for text in complaints if "401" not in text] == []
+        assert elsewhere == []
+
+
+@pytest.fixture(scope="module")
+def found(page, phantom):
+    """The page with the scan open; gives the names that were found."""
+    log_in(page)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose files").click()
+    chooser.value.set_files(phantom)
+    page.get_by_role("region", name="Viewer").wait_for()
+    page.get_by_role("complementary", name="Findings").wait_for()
+    names = texts(page, ".vertebrae .name")
+    assert len(names) >= 6
+    return names
+
+
+def log_in(page):
+    dialog = page.get_by_role("dialog", name="Token")
+    dialog.get_by_label("Token").fill("the wrong one")
+    dialog.get_by_role("button", name="Go on").click()
+    page.get_by_text("not the token").wait_for()
+    page.get_by_role("dialog", name="Token").get_by_label("Token").fill(TOKEN)
+    page.keyboard.press("Enter")
+    page.get_by_text("No scans yet").wait_for()
+
+
+def shifted(names, by=1):
+    return [LADDER[LADDER.index(name) + by] for name in names]
+
+
+def wait_for_names(page, names):
+    expect(page.locator(".vertebrae .name")).to_have_text(names)
+    expect(page.locator(".strip .level")).to_have_text(names)
+
+
+def texts(page, selector):
+    return page.locator(selector).all_inner_texts()
+
+
+def test_vertebrae_are_seen_in_slices_and_in_3d(page, found):
+    middle = found[len(found) // 2]
+    for plane in ("sagittal", "coronal", "axial", "surface"):
+        assert painted(page, plane, COLOURS[LABEL_OF[middle]]) > 100, plane
+    assert texts(page, "[data-plane=sagittal] .tag") == found
+    assert texts(page, "[data-plane=surface] .tag") == found
+    assert texts(page, ".strip .level") == found
+    row = page.get_by_role("list", name="Vertebrae").get_by_role("button", name=middle)
+    assert row.get_attribute("aria-current") == "true"
+
+
+def test_choosing_a_vertebra_goes_there(page, found):
+    in_axial, chosen = page.locator("[data-plane=axial] .tag:visible"), page.locator(".vertebrae [aria-current=true]")
+    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=found[1]).click()
+    expect(in_axial).to_have_text([found[1]])
+    page.keyboard.press("ArrowDown")
+    expect(chosen).to_have_attribute("data-name", found[2])
+    page.locator(".strip .level", has_text=found[0]).click()
+    expect(chosen).to_have_attribute("data-name", found[0])
+    expect(in_axial).to_have_text([found[0]])
+
+
+def test_one_name_put_right_shifts_all_and_comes_back(page, found):
+    last = found[-1]
+    assert painted(page, "sagittal", COLOURS[LABEL_OF[shifted(found)[-1]]]) == 0
+    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=last).dblclick()
+    dialog = page.get_by_role("dialog", name=f"What is the vertebra called {last}?")
+    dialog.get_by_role("button", name=shifted(found)[-1], exact=True).click()
+    wait_for_names(page, shifted(found))
+    expect(page.locator(".badge")).to_have_text("corrected")
+    for selector in ("[data-plane=sagittal] .tag", "[data-plane=surface] .tag", ".strip .level"):
+        assert texts(page, selector) == shifted(found)
+    for plane in ("sagittal", "surface"):
+        assert painted(page, plane, COLOURS[LABEL_OF[shifted(found)[-1]]]) > 100, plane
+    page.get_by_role("button", name="Undo", exact=True).first.click()
+    wait_for_names(page, found)
+    expect(page.locator("#undo")).to_be_disabled()
+    assert texts(page, "[data-plane=coronal] .tag") == found
+
+
+def test_export_gives_the_files_asked_for(page, found):
+    page.keyboard.press("e")
+    dialog = page.get_by_role("dialog", name="Export phantom")
+    dialog.get_by_role("checkbox", name="centroids.lml").check()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download").click()
+    with zipfile.ZipFile(download.value.path()) as bundle:
+        assert {"result.json", "mask.nii.gz", "centroids.csv", "centroids.lml"} <= set(bundle.namelist())
+        result = json.loads(bundle.read("result.json"))
+    assert [one["name"] for one in result["vertebrae"]] == found
+
+
+def test_controls_have_names(page, found):
+    nameless = page.evaluate(
+        """[...document.querySelectorAll("button, a, input, select, [role=application]")].filter((one) =>
+             one.checkVisibility() && !(one.innerText.trim() || one.ariaLabel || one.labels?.length))
+           .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keys and mouse").get_by_text("soft tissue window").wait_for()
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_a_broken_scan_says_why(page, found, tmp_path):
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(b"no scan at all")
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Add scans").click()
+    chooser.value.set_files(broken)
+    row = page.locator(".case", has_text="broken")
+    expect(row).to_have_attribute("data-state", "failed")
+    row.get_by_role("link").click()
+    assert len(page.get_by_role("alert").inner_text()) > 20
+    delete(page, "broken")
+
+
+def test_deleting_asks_and_leads_back(page, found):
+    page.locator(".case").get_by_role("link").click()
+    page.get_by_role("complementary", name="Findings").wait_for()
+    delete(page, "phantom_3_0001")
+    page.get_by_text("Drop a CT scan here").wait_for()
+    page.get_by_text("No scans yet").wait_for()
+
+
+def delete(page, name):
+    row = page.locator(".case", has_text=name)
+    row.hover()
+    row.get_by_role("button", name=f"Delete {name}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    row.wait_for(state="detached")
