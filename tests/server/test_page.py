@@ -32,7 +32,10 @@ def page(tmp_path_factory):
         complaints, elsewhere = [], []
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or elsewhere.append(asked.url))
+        page.on(
+            "request",
+            lambda asked: asked.url.startswith((address, "data:", "blob:")) or elsewhere.append(asked.url),
+        )
         page.goto(address)
         yield page
         assert [text for text in complaints if "401" not in text] == []
@@ -88,7 +91,10 @@ def test_vertebrae_are_seen_in_slices_and_in_3d(page, found):
 
 
 def test_choosing_a_vertebra_goes_there(page, found):
-    in_axial, chosen = page.locator("[data-plane=axial] .tag:visible"), page.locator(".vertebrae [aria-current=true]")
+    in_axial, chosen = (
+        page.locator("[data-plane=axial] .tag:visible"),
+        page.locator(".vertebrae [aria-current=true]"),
+    )
     page.get_by_role("list", name="Vertebrae").get_by_role("button", name=found[1]).click()
     expect(in_axial).to_have_text([found[1]])
     page.keyboard.press("ArrowDown")

@@ -47,7 +47,7 @@ export class Viewer extends EventTarget {
       isOrientCube: false,
       sliceType: SLICE_TYPE.RENDER,
     });
-    await viewer.slices.attachToCanvas(slices, true);
+    await viewer.slices.attachToCanvas(slices, false);
     await viewer.surfaces.attachToCanvas(surfaces, true);
     viewer.fit();
     viewer.#takeOverFraming();
