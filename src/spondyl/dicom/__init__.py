@@ -18,6 +18,7 @@ from spondyl.errors import MissingDependencyError
 if TYPE_CHECKING:
     from spondyl.dicom.choose import Choice, choose_series
     from spondyl.dicom.find import find_series
+    from spondyl.dicom.identity import deidentify
     from spondyl.dicom.objects.rtstruct import rtstruct_of, write_rtstruct
     from spondyl.dicom.objects.seg import seg_of, write_seg
     from spondyl.dicom.objects.sr import sr_of, write_sr
@@ -33,6 +34,7 @@ _HOMES = {
     "find_series": "find",
     "is_dicom": "sources",
     "read_series": "read",
+    "deidentify": "identity",
     "rtstruct_of": "objects.rtstruct",
     "seg_of": "objects.seg",
     "sr_of": "objects.sr",
@@ -46,6 +48,7 @@ __all__ = [
     "DicomSeries",
     "SeriesInfo",
     "choose_series",
+    "deidentify",
     "find_series",
     "is_dicom",
     "read_series",
