@@ -7,7 +7,7 @@ from spine_toys import NAMES, toy_scan
 from spondyl.anatomy import label_of
 from spondyl.errors import SampleError
 from spondyl.spine import Spine
-from spondyl.training.corpus import SPACING_MM, UNKNOWN, prepare_case, read_case, write_case
+from spondyl.training.corpus import UNKNOWN, prepare_case, read_case, write_case
 
 
 @pytest.mark.parametrize("codes", ["RAS", "LPS", "PIR"])
@@ -15,7 +15,7 @@ def test_labels_and_heat_sit_on_the_centroids_in_any_orientation(codes):
     scan, spine = toy_scan(codes)
     case = prepare_case("toy", scan, spine)
     assert case.grid.codes == "RAS"
-    assert case.grid.spacing_mm == pytest.approx((SPACING_MM,) * 3)
+    assert case.grid.spacing_mm == pytest.approx((2.0,) * 3)
     assert not case.exact
     for vertebra in spine:
         index = tuple(np.round(case.grid.to_voxel(vertebra.centroid_mm)).astype(int))
@@ -55,7 +55,7 @@ def test_a_true_mask_is_taken_as_it_is():
     assert UNKNOWN not in case.labels
     for label in spine.labels:
         before = (spine.mask.data == label).sum() * np.prod(spine.mask.grid.spacing_mm)
-        after = (case.labels == label).sum() * SPACING_MM**3
+        after = (case.labels == label).sum() * 2.0**3
         assert after == pytest.approx(before, rel=0.2)
 
 

@@ -18,6 +18,7 @@ STAGE = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), 
 RECIPE = SpondylRecipe(
     detection=STAGE,
     identification=STAGE.model_copy(update={"offsets": True, "levels": True}),
+    segmentation=STAGE.model_copy(update={"offsets": True, "spacing_mm": 1.9}),
     training=TrainingSettings(iterations=3, batch_size=1, warmup=1, phantoms=0),
 )
 
@@ -38,11 +39,12 @@ def test_from_a_data_set_to_a_spine(dataset, tmp_path):
     options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints", logs=tmp_path / "logs")
     models = {
         stage: train_spondyl(stage, dataset, dataset, tmp_path / stage, RECIPE, options)
-        for stage in ("detection", "identification")
+        for stage in ("detection", "identification", "segmentation")
     }
     assert models["detection"].info.provenance["scans"] == ["case0", "case1"]
     assert models["identification"].info.scores["validation"]["level"] > 0
-    model = combine(models["detection"], models["identification"]).save(tmp_path / "model")
+    model = combine(*models.values()).save(tmp_path / "model")
+    assert list(model.info.stages) == ["detection", "identification", "segmentation"]
     image, _ = toy_scan("PIR")
     spine = spondyl.predict(image, model.folder)
     assert spine.mask is not None

@@ -12,13 +12,13 @@ from spondyl.evaluation.metric import Unit
 __all__ = ["parts_table", "shown", "summary_table", "worst_table"]
 
 PART_METRICS = {
-    "id_rate": "id rate",
+    "id_rate": "id rate %",
     "localization_mean": "mean mm",
     "localization_std": "std mm",
     "localization_median": "median mm",
     "not_found": "not found",
-    "detection_recall": "detected",
-    "dice": "Dice",
+    "detection_recall": "found %",
+    "dice": "Dice %",
     "hd95": "HD95 mm",
 }
 """Columns of the tables per region and level."""
@@ -67,10 +67,10 @@ def parts_table(evaluation: Evaluation, title: str, parts: Mapping[str, Mapping[
     """One row per region or level; columns that are empty everywhere are left out."""
     keys = [key for key in PART_METRICS if any(scores[key].value is not None for scores in parts.values())]
     table = Table(title=title, title_justify="left")
-    table.add_column("", style="bold")
-    table.add_column("true", justify="right")
-    for key in keys:
-        table.add_column(PART_METRICS[key], justify="right", no_wrap=True)
+    table.add_column("", style="bold", min_width=3, no_wrap=True)
+    table.add_column("true", justify="right", no_wrap=True)
+    for key in keys:  # a narrow terminal breaks the headings, never the names and numbers
+        table.add_column(PART_METRICS[key], justify="right", min_width=5)
     for name, scores in parts.items():
         cells = [_cell(scores[key].value, evaluation.definitions[key].unit) for key in keys]
         table.add_row(name, str(scores["id_rate"].n), *cells)
@@ -78,7 +78,7 @@ def parts_table(evaluation: Evaluation, title: str, parts: Mapping[str, Mapping[
 
 
 def _cell(value: float | None, unit: Unit) -> str:
-    return shown(value, unit).removesuffix(" mm")
+    return shown(value, unit).removesuffix(" mm").removesuffix(" %")  # the headings say it
 
 
 def worst_table(evaluation: Evaluation, count: int) -> Table:

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter, validators
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spondyl.models import Model
+    from spondyl.models import Model, Stage
     from spondyl.training.loop import Step
 
 __all__ = ["train"]
@@ -42,6 +42,10 @@ class TrainOptions:
         checkpoints: Folder for a checkpoint per epoch.
         keep_checkpoints: How many epochs stay on disk; all by default.
         logs: Folder for TensorBoard curves, log.jsonl and description.json.
+        init: Model folder whose weights the training starts from (recipe spondyl); "default" is the
+            model that comes with Spondyl.
+        teacher: Model folder that draws masks for scans without one, where it is sure (recipe spondyl,
+            segmentation); "default" as above.
         val_split: Share of the training scans held out for validation; VAL is then looked at
             only once, at the end.
     """
@@ -60,6 +64,8 @@ class TrainOptions:
     checkpoints: Path = Path("checkpoints")
     keep_checkpoints: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None
     logs: Path = Path("logs")
+    init: Path | None = None
+    teacher: Path | None = None
     val_split: float = 0.0
 
     def changes(self, stage: str) -> dict[str, dict[str, Any]]:
@@ -101,8 +107,21 @@ def identification(train: Path, val: Path, model: Path, /, *, options: TrainOpti
     _train("identification", train, val, model, options or TrainOptions())
 
 
+@train.command
+def segmentation(train: Path, val: Path, model: Path, /, *, options: TrainOptions | None = None) -> None:
+    """Train the network that draws masks finely (recipe spondyl).
+
+    Args:
+        train: Folder of scans to learn from.
+        val: The same to validate on.
+        model: The model folder to write, by any name.
+        options: How to train.
+    """
+    _train("segmentation", train, val, model, options or TrainOptions())
+
+
 def _train(
-    stage: Literal["detection", "identification"],
+    stage: "Stage",
     training: Path,
     val: Path,
     model: Path,
@@ -111,6 +130,7 @@ def _train(
     from rich.console import Console
 
     from spondyl.cli._recipes import chosen_recipe
+    from spondyl.errors import InputError
     from spondyl.io.atomic import check_writable
     from spondyl.models import check_model_place
     from spondyl.recipes.spondyl import SpondylRecipe
@@ -118,12 +138,24 @@ def _train(
     check_model_place(model)
     check_writable(options.checkpoints, options.logs)
     recipe = chosen_recipe(options.recipe, options.changes(stage))
+    if stage == "segmentation" and not isinstance(recipe, SpondylRecipe):
+        raise InputError(f"recipe {recipe.name} has no segmentation network; add --recipe spondyl")
     _import_torch()
     from spondyl.training.options import RunOptions
     from spondyl.training.spinefinder import train_spinefinder
     from spondyl.training.spondyl import train_spondyl
 
-    names = ("device", "workers", "resume", "checkpoints", "keep_checkpoints", "logs", "val_split")
+    names = (
+        "device",
+        "workers",
+        "resume",
+        "checkpoints",
+        "keep_checkpoints",
+        "logs",
+        "init",
+        "teacher",
+        "val_split",
+    )
     run = RunOptions(**{name: getattr(options, name) for name in names})
     console = Console()
     with _bars(console) as show:

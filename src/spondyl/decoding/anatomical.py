@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.anatomy import ORDER
+from spondyl.decoding.anchors import anchors
 from spondyl.decoding.moves import DecodingSettings, move_scores, moves
 from spondyl.decoding.numbering import best_numberings, describe_change, log_total, marginals
 from spondyl.spine import Numbering
@@ -49,6 +50,8 @@ class DecodedSpine:
         probabilities: How likely each label is right.
         probability: How likely the whole numbering is.
         alternatives: Next best numberings, most likely first.
+        anchors: Landmarks that tell the numbering from a shift by one level, see
+            :func:`spondyl.decoding.anchors.anchors`.
     """
 
     chosen: tuple[int, ...]
@@ -56,6 +59,7 @@ class DecodedSpine:
     probabilities: tuple[float, ...]
     probability: float
     alternatives: tuple[Numbering, ...]
+    anchors: tuple[str, ...] = ()
 
 
 def decode(
@@ -93,6 +97,7 @@ def decode(
         tuple(float(marginal[i, rank]) for i, rank in enumerate(best)),
         float(np.exp(ranked[0][1] - total)),
         others,
+        anchors(evidence[path], [ORDER[rank] for rank in best]),
     )
 
 

@@ -1,7 +1,14 @@
-"""From the working grid's evidence to a label map on the scan's own grid, slab by slab."""
+"""From what the networks say to a label map on the scan's own grid, piece by piece.
 
-from collections.abc import Sequence
-from typing import Final
+Two sources say which voxel is vertebra and which centroid it belongs to: the maps of the
+identification stage, at 3 mm, or a segmentation network that looks once more at the spine's region,
+finely. Either way a voxel of the scan gets the label of the centroid it points to, and the scan's
+own brightness says where bone ends.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 import cc3d
 import numpy as np
@@ -9,92 +16,134 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from spondyl.inference.evidence import Evidence
 from spondyl.volume import Grid, Volume
 
-__all__ = ["segment"]
+__all__ = ["Maps", "Piece", "segment"]
 
 _SLAB_VOX: Final = 4_000_000  # voxels of the scan treated at once: bounds the memory
 _FURTHEST_MM: Final = 16.0  # a voxel that points further from every centroid belongs to none of them
 _SMALL_MM3: Final = 60.0
+_HOLE_MM3: Final = 400.0  # marrow; the spinal canal is open at both ends and no hole
 
-# The network sees 3 mm voxels, the scan knows better where bone ends: bright voxels are taken at a
-# lower chance, and what is no tissue at all needs a high one. Found on phantoms, see the research log.
+# The network sees voxels of 1.5 or 3 mm, the scan knows better where bone ends: bright voxels are taken
+# at a lower chance, and what is no tissue at all needs a high one. Found on phantoms, see the research log.
 _BONE_HU: Final = 250.0
 _BONE_LOGIT: Final = -3.0
 _EMPTY_HU: Final = 0.0
 _EMPTY_LOGIT: Final = 2.0
 
 
+class Maps(Protocol):
+    """What a network says about a region, on a grid of its own.
+
+    Attributes:
+        vertebra: ``(X, Y, Z)`` float32 logits.
+        offsets_mm: ``(3, X, Y, Z)`` float32, way to the centroid along the grid's axes.
+        grid: Of both.
+    """
+
+    @property
+    def vertebra(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+
+    @property
+    def offsets_mm(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
+
+    @property
+    def grid(self) -> Grid: ...  # noqa: D102
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Maps, and the part of their grid they are to be used for.
+
+    Attributes:
+        maps: What the network said.
+        core: Range along the third axis of ``maps.grid``, in voxels; the rest is only context.
+    """
+
+    maps: Maps
+    core: tuple[int, int]
+
+
 def segment(
-    scan: Volume, evidence: Evidence, centroids_mm: npt.NDArray[np.float64], labels: Sequence[int]
+    scan: Volume, pieces: Iterator[Piece], centroids_mm: npt.NDArray[np.float64], labels: Sequence[int]
 ) -> Volume:
     """An instance mask: every vertebra voxel gets the label of the centroid it points to.
 
     Args:
-        scan: The scan on its own grid, HU.
-        evidence: Of the networks.
+        scan: HU, axes in the order and direction of the pieces' grids (RAS).
+        pieces: Along the third axis, one after another.
         centroids_mm: ``(n, 3)`` RAS mm.
         labels: VerSe number of each.
 
     Returns:
-        uint8 VerSe numbers on the scan's own grid.
+        uint8 VerSe numbers on the grid of ``scan``.
     """
     mask = np.zeros_like(scan.data, np.uint8)  # laid out in memory as the scan, which the writer likes
     if not len(labels):
         return Volume(mask, scan.grid)
-    start, stop = _region(evidence.grid, scan.grid)
     tree, table = cKDTree(centroids_mm), np.array(labels, np.uint8)
-    axis = int(np.argmax(stop - start))
-    per_slice = int(np.prod(np.delete(stop - start, axis)))
-    thickness = max(1, _SLAB_VOX // max(per_slice, 1))
-    for low in range(int(start[axis]), int(stop[axis]), thickness):
-        first, last = start.copy(), stop.copy()
-        first[axis], last[axis] = low, min(low + thickness, stop[axis])
-        box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-        slab = scan.cropped(first.tolist(), last.tolist())
-        mask[box] = _slab(slab, evidence, tree, table)
-    _drop_islands(mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))], scan.grid)
+    lowest, highest = np.array(scan.grid.shape), np.zeros(3, int)
+    for piece in pieces:
+        start, stop = _region(piece, scan.grid)
+        lowest, highest = np.minimum(lowest, start), np.maximum(highest, stop)
+        per_slice = int(np.prod((stop - start)[:2]))
+        thickness = max(1, _SLAB_VOX // max(per_slice, 1))
+        for low in range(int(start[2]), int(stop[2]), thickness):
+            first = [int(start[0]), int(start[1]), low]
+            last = [int(stop[0]), int(stop[1]), min(low + thickness, int(stop[2]))]
+            box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
+            mask[box] = _slab(scan.cropped(first, last), piece.maps, tree, table)
+    _clean(mask[tuple(slice(a, b) for a, b in zip(lowest, highest, strict=True))], scan.grid)
     return Volume(mask, scan.grid)
 
 
-def _region(working: Grid, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
-    """The box of the scan's voxels that the working grid covers."""
-    ends = np.array(np.meshgrid(*[(-0.5, n - 0.5) for n in working.shape])).reshape(3, -1).T
-    corners = own.to_voxel(working.to_world(ends))
-    start = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, own.shape)
-    stop = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, start, own.shape)
+def _region(piece: Piece, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
+    """The box of the scan's voxels whose centres lie in the piece's core."""
+    shape = piece.maps.grid.shape
+    low, high = (-0.5, -0.5, piece.core[0] - 0.5), (shape[0] - 0.5, shape[1] - 0.5, piece.core[1] - 0.5)
+    corners = own.to_voxel(piece.maps.grid.to_world(np.array([low, high])))
+    start = np.clip(np.ceil(corners.min(axis=0)).astype(int), 0, own.shape)
+    stop = np.clip(np.ceil(corners.max(axis=0)).astype(int), start, own.shape)
     return start, stop
 
 
-def _slab(
-    slab: Volume, evidence: Evidence, tree: cKDTree, table: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint8]:
+def _slab(slab: Volume, maps: Maps, tree: cKDTree, table: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Labels of one slab of the scan."""
     grid, hu = slab.grid, slab.data
-    logits = Volume(evidence.vertebra, evidence.grid).resampled(grid, fill=-10.0).data
+    logits = Volume(maps.vertebra, maps.grid).resampled(grid, fill=-10.0).data
     bone = (hu > _BONE_HU) & (logits > _BONE_LOGIT)
     tissue = (logits > 0) & ((hu > _EMPTY_HU) | (logits > _EMPTY_LOGIT))
     found = np.argwhere(bone | tissue)
     labels = np.zeros(grid.shape, np.uint8)
     if len(found):
         world = grid.to_world(found)
-        where = evidence.grid.to_voxel(world).T
+        where = maps.grid.to_voxel(world).T
         ways = np.stack(
-            [ndimage.map_coordinates(part, where, order=1, mode="nearest") for part in evidence.offsets_mm],
+            [ndimage.map_coordinates(part, where, order=1, mode="nearest") for part in maps.offsets_mm],
             axis=1,
         )
-        directions = evidence.grid.affine[:3, :3] / np.array(evidence.grid.spacing_mm)
+        directions = maps.grid.affine[:3, :3] / np.array(maps.grid.spacing_mm)
         distance, nearest = tree.query(world + ways @ directions.T, distance_upper_bound=_FURTHEST_MM)
         near = np.isfinite(distance)
         labels[tuple(found[near].T)] = table[nearest[near]]
     return labels
 
 
-def _drop_islands(mask: npt.NDArray[np.uint8], grid: Grid) -> None:
-    """Remove specks that hang together with nothing of their label; label by label, to stay small."""
-    least = max(2, round(_SMALL_MM3 / float(np.prod(grid.spacing_mm))))
+def _clean(mask: npt.NDArray[np.uint8], grid: Grid) -> None:
+    """Remove specks that hang together with nothing of their label, and fill holes inside one.
+
+    Label by label, so that the work stays small however large the mask is.
+    """
+    volume_mm3 = float(np.prod(grid.spacing_mm))
+    least, most = max(2, round(_SMALL_MM3 / volume_mm3)), round(_HOLE_MM3 / volume_mm3)
     for label, box in enumerate(ndimage.find_objects(mask), start=1):
-        if box is not None:
-            own = np.asfortranarray(mask[box] == label)
-            mask[box][own & (cc3d.dust(own, threshold=least, connectivity=6) == 0)] = 0
+        if box is None:
+            continue
+        part = mask[box]
+        own = np.asfortranarray(part == label)
+        kept = cc3d.dust(own, threshold=least, connectivity=6)
+        part[own & ~kept] = 0
+        holes = np.pad(~kept, 1, constant_values=True)  # what lies outside hangs together around the box
+        inner = holes & ~cc3d.dust(holes, threshold=most, connectivity=6)
+        part[inner[1:-1, 1:-1, 1:-1] & (part == 0)] = label

@@ -1,5 +1,6 @@
 """The default system: where is the spine, what is each vertebra, then what anatomy allows."""
 
+from collections.abc import Iterator
 from typing import Final, Self
 
 import numpy as np
@@ -9,8 +10,9 @@ from spondyl.decoding.anatomical import DecodedSpine, decode
 from spondyl.decoding.ends import border_mm, trim_ends
 from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
-from spondyl.inference.evidence import find_candidates, identify, locate
-from spondyl.inference.segmentation import segment
+from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
+from spondyl.inference.fine import look_again
+from spondyl.inference.segmentation import Piece, segment
 from spondyl.inference.steps import StepTimer, provenance
 from spondyl.inference.tiling import Progress
 from spondyl.models import Model
@@ -33,6 +35,7 @@ class SpondylPipeline:
     Args:
         detection: Network of the first stage, see :class:`~spondyl.networks.spine_unet.SpineUNet`.
         identification: Network of the second.
+        segmentation: Network that draws the mask finely; ``None`` draws it from the second stage.
         recipe: Every constant.
         model: Where the networks come from, for the record.
     """
@@ -43,10 +46,12 @@ class SpondylPipeline:
         identification: Engine,
         recipe: SpondylRecipe,
         model: Model | None = None,
+        segmentation: Engine | None = None,
     ) -> None:
         self.recipe = recipe
         self._detection = detection
         self._identification = identification
+        self._segmentation = segmentation
         self._model = model
 
     @classmethod
@@ -58,7 +63,7 @@ class SpondylPipeline:
         threads: int | None = None,
         precision: Precision = "f32",
     ) -> Self:
-        """Load both networks of a model.
+        """Load the networks of a model.
 
         Raises:
             ModelError: the model lacks a network, or is of another recipe.
@@ -71,7 +76,10 @@ class SpondylPipeline:
             )
         detection = load_engine(model, "detection", engine, threads, precision)
         identification = load_engine(model, "identification", engine, threads, precision)
-        return cls(detection, identification, recipe, model)
+        segmentation = None
+        if "segmentation" in model.info.stages:
+            segmentation = load_engine(model, "segmentation", engine, threads, precision)
+        return cls(detection, identification, recipe, model, segmentation)
 
     def __call__(self, volume: Volume, *, progress: Progress | None = None) -> Spine:
         """Find, name and segment the vertebrae of one scan.
@@ -99,7 +107,8 @@ class SpondylPipeline:
         tell(3, _STEPS)
         points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
         with timer("segmentation"):
-            mask = segment(volume, evidence, points, decoded.labels)
+            mask = segment(scan, self._pieces(scan, evidence, points), points, decoded.labels)
+            mask = Volume(mask.reoriented(volume.grid.codes).data, volume.grid)
         tell(4, _STEPS)
         return Spine(
             _vertebrae(decoded, points, volume.grid),
@@ -107,8 +116,14 @@ class SpondylPipeline:
             round(decoded.probability, 4),
             decoded.alternatives,
             _scan_flags(decoded),
-            provenance(self._model, self._identification, timer.seconds),
+            provenance(self._model, self._identification, timer.seconds) | {"anchors": list(decoded.anchors)},
         )
+
+    def _pieces(self, scan: Volume, evidence: Evidence, points: npt.NDArray[np.float64]) -> Iterator[Piece]:
+        """Where the mask is drawn from."""
+        if self._segmentation is None or not len(points):
+            return iter([Piece(evidence, (0, evidence.grid.shape[2]))])
+        return look_again(scan, self._segmentation.run, self.recipe, points)
 
 
 def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], grid: Grid) -> tuple[Vertebra, ...]:

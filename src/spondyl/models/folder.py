@@ -166,23 +166,31 @@ def check_model_place(folder: Path | str) -> None:
         raise OutputError(f"{folder}: exists and is no model folder; choose another name or remove it")
 
 
-def combine(detection: Model, identification: Model) -> Model:
-    """One model from two folders, without copying files (:meth:`Model.save` does that).
+def combine(detection: Model, identification: Model, segmentation: Model | None = None) -> Model:
+    """One model from folders of one stage each, without copying files (:meth:`Model.save` does that).
 
     Each stage keeps its own part of the recipe (``recipe[stage]``, if there is one); the rest
     comes from the identification model.
+
+    Args:
+        detection: Has a detection stage.
+        identification: Has an identification stage.
+        segmentation: Has a segmentation stage (recipe ``spondyl``; optional).
 
     Raises:
         ModelError: a stage is missing, or recipe name, labels or spacing differ.
     """
     parts: dict[Stage, Model] = {"detection": detection, "identification": identification}
+    if segmentation is not None:
+        parts["segmentation"] = segmentation
     stages = {stage: model.stage(stage) for stage, model in parts.items()}
-    for what in ("labels", "spacing_mm"):
-        _require_same(
-            detection, identification, what, getattr(detection.info, what), getattr(identification.info, what)
-        )
-    names = detection.info.recipe["name"], identification.info.recipe["name"]
-    _require_same(detection, identification, "recipe", *names)
+    for other in parts.values():
+        for what in ("labels", "spacing_mm"):
+            _require_same(
+                other, identification, what, getattr(other.info, what), getattr(identification.info, what)
+            )
+        names = other.info.recipe["name"], identification.info.recipe["name"]
+        _require_same(other, identification, "recipe", *names)
     recipe = dict(identification.info.recipe)
     recipe.update({stage: m.info.recipe[stage] for stage, m in parts.items() if stage in m.info.recipe})
     info = ModelInfo(
@@ -196,10 +204,10 @@ def combine(detection: Model, identification: Model) -> Model:
     return Model(detection.folder, info, {s: m.stage_folders[s] for s, m in parts.items()})
 
 
-def _require_same(detection: Model, identification: Model, what: str, first: object, second: object) -> None:
+def _require_same(other: Model, identification: Model, what: str, first: object, second: object) -> None:
     if first != second:
         raise ModelError(
-            f"{detection.folder} and {identification.folder} do not fit together: "
+            f"{other.folder} and {identification.folder} do not fit together: "
             f"{what} is {first} in one and {second} in the other"
         )
 

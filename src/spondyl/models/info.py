@@ -9,7 +9,7 @@ __all__ = ["SCHEMA_VERSION", "ModelInfo", "Stage", "StageInfo"]
 SCHEMA_VERSION: Final = 1
 """Version of ``model.json``; raised when an older program could not read it."""
 
-Stage = Literal["detection", "identification"]
+Stage = Literal["detection", "identification", "segmentation"]
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # never a path out of the folder
 

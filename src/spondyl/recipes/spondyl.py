@@ -59,7 +59,7 @@ class TrainingSettings(_Settings):
 
 
 class SpondylRecipe(_Settings):
-    """The two-stage default system."""
+    """The default system: two stages that find and name, and a third that draws the mask finely."""
 
     name: Literal["spondyl"] = "spondyl"
     detection: StageSettings = StageSettings(
@@ -68,12 +68,20 @@ class SpondylRecipe(_Settings):
     identification: StageSettings = StageSettings(
         spacing_mm=3.0, patch_vox=(48, 48, 112), widths=(8, 32, 64, 96, 128), offsets=True, levels=True
     )
+    segmentation: StageSettings = StageSettings(
+        spacing_mm=1.5, patch_vox=(64, 80, 80), widths=(8, 24, 48, 64, 96), offsets=True, levels=False
+    )
+    """Only used by models that have this network; the others draw their masks from identification."""
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
     hu_windows: tuple[tuple[float, float], ...] = ((-1000.0, 400.0), (0.0, 1200.0))
     """Each input channel clips HU to one window and maps it to 0..1."""
 
     def stage(self, name: str) -> StageSettings:
-        """Settings of ``"detection"`` or ``"identification"``."""
-        stages = {"detection": self.detection, "identification": self.identification}
+        """Settings of ``"detection"``, ``"identification"`` or ``"segmentation"``."""
+        stages = {
+            "detection": self.detection,
+            "identification": self.identification,
+            "segmentation": self.segmentation,
+        }
         return stages[name]

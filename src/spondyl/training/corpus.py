@@ -1,9 +1,9 @@
 """Annotated scans prepared for training: small arrays on one grid, everything precomputed.
 
-A :class:`TrainingCase` holds image, labels and body-centre heat at :data:`SPACING_MM` in RAS
-order, so that drawing a training patch is one interpolation. Scans with a true mask use it; the
-others get labels from their centroids: the inside of each vertebral body is that vertebra, what
-could be other parts of it is *unknown* and left out of the loss, the rest is background.
+A :class:`TrainingCase` holds image, labels and body-centre heat on one isotropic RAS lattice, so
+that drawing a training patch is one interpolation. Scans with a true mask use it; the others get
+labels from their centroids: the inside of each vertebral body is that vertebra, what could be other
+parts of it is *unknown* and left out of the loss, the rest is background.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,9 +21,8 @@ from spondyl.io.atomic import atomic_path
 from spondyl.spine import Spine
 from spondyl.volume import Grid, Volume
 
-__all__ = ["SPACING_MM", "UNKNOWN", "TrainingCase", "prepare_case", "read_case", "write_case"]
+__all__ = ["UNKNOWN", "TrainingCase", "prepare_case", "read_case", "write_case"]
 
-SPACING_MM: Final = 2.0
 UNKNOWN: Final = 255
 AIR_HU: Final = -1024.0
 
@@ -32,6 +31,8 @@ _BONE_HU = 130.0
 _NEAR_MM = 60.0  # posterior elements and rib heads lie within this of the centroid
 _BODY_SHARE = 0.36  # half height of a body as a share of the step to the next centroid
 _BODY_RADIUS_MM = {"C": 7.0, "T": 11.0, "L": 16.0, "S": 14.0}
+_RIM_MM = 12.0  # around that inside lies the rest of the body, in old patients no brighter than muscle
+_RIM_SHARE = 0.45
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +60,17 @@ class TrainingCase:
     exact: bool
 
 
-def prepare_case(name: str, scan: Volume, spine: Spine, tissues: Volume | None = None) -> TrainingCase:
+def prepare_case(
+    name: str, scan: Volume, spine: Spine, tissues: Volume | None = None, *, spacing_mm: float = 2.0
+) -> TrainingCase:
     """Resample one annotated scan and work out its labels.
+
+    Args:
+        name: Of the scan.
+        scan: HU, any grid.
+        spine: Its annotation, with a mask if there is one.
+        tissues: Tissue numbers of a phantom.
+        spacing_mm: Of the lattice.
 
     Raises:
         SampleError: no vertebra is annotated.
@@ -68,8 +78,8 @@ def prepare_case(name: str, scan: Volume, spine: Spine, tissues: Volume | None =
     if not len(spine):
         raise SampleError(f"{name}: no vertebra is annotated, so nothing can be learned from it")
     scan = scan.reoriented("RAS")
-    grid = scan.grid.resampled(SPACING_MM)
-    image = _smoothed_for(scan, SPACING_MM).resampled(grid, fill=AIR_HU)
+    grid = scan.grid.resampled(spacing_mm)
+    image = _smoothed_for(scan, spacing_mm).resampled(grid, fill=AIR_HU)
     centroids_mm = np.full((29, 3), np.nan)
     for vertebra in spine:
         centroids_mm[vertebra.label] = vertebra.centroid_mm
@@ -100,7 +110,8 @@ def _smoothed_for(scan: Volume, spacing_mm: float) -> Volume:
 def _heat(grid: Grid, spine: Spine) -> npt.NDArray[np.uint8]:
     """Gaussians of height 255 at the centroids; the largest wins where they meet."""
     heat = np.zeros(grid.shape, np.float32)
-    reach = int(np.ceil(3 * _HEAT_SIGMA_MM / SPACING_MM))
+    spacing_mm = grid.spacing_mm[0]
+    reach = int(np.ceil(3 * _HEAT_SIGMA_MM / spacing_mm))
     for centre in grid.to_voxel(spine.centroids_mm):
         start = np.maximum(np.round(centre).astype(int) - reach, 0)
         stop = np.minimum(np.round(centre).astype(int) + reach + 1, grid.shape)
@@ -108,7 +119,7 @@ def _heat(grid: Grid, spine: Spine) -> npt.NDArray[np.uint8]:
             continue
         axes = [np.arange(a, b) - c for a, b, c in zip(start, stop, centre, strict=True)]
         squares = sum(np.square(a) for a in np.meshgrid(*axes, indexing="ij"))
-        blob = np.exp(-squares * SPACING_MM**2 / (2 * _HEAT_SIGMA_MM**2))
+        blob = np.exp(-squares * spacing_mm**2 / (2 * _HEAT_SIGMA_MM**2))
         box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
         heat[box] = np.maximum(heat[box], blob)
     return np.round(255 * heat).astype(np.uint8)
@@ -125,7 +136,7 @@ def _labels(image: npt.NDArray[np.float32], grid: Grid, spine: Spine) -> npt.NDA
         _mark_unknown(labels, image, grid, spine)
         painted = list(spine.labels)
     for label in painted:
-        _paint_body(labels, grid, spine, label)
+        _paint_body(labels, grid, spine, label, label)
     return labels
 
 
@@ -144,6 +155,8 @@ def _mark_unknown(
     for box in _boxes(grid, spine, _NEAR_MM):
         bone = image[box] > _BONE_HU
         labels[box][bone] = UNKNOWN
+    for label in spine.labels:
+        _paint_body(labels, grid, spine, label, UNKNOWN, rim_mm=_RIM_MM, share=_RIM_SHARE)
     for vertebra, outward, guilty in (
         (first, tangents[0], first.label != 1),
         (last, -tangents[-1], True),
@@ -158,19 +171,28 @@ def _mark_unknown(
             labels[box][beyond] = UNKNOWN
 
 
-def _paint_body(labels: npt.NDArray[np.uint8], grid: Grid, spine: Spine, label: int) -> None:
-    """Paint the inside of one vertebral body: a short cylinder along the spine."""
+def _paint_body(
+    labels: npt.NDArray[np.uint8],
+    grid: Grid,
+    spine: Spine,
+    label: int,
+    value: int,
+    *,
+    rim_mm: float = 0.0,
+    share: float = _BODY_SHARE,
+) -> None:
+    """Paint the inside of one vertebral body, or more of it: a short cylinder along the spine."""
     place = spine.labels.index(label)
     centre, tangent = spine.centroids_mm[place], _tangents(spine)[place]
-    radius = _BODY_RADIUS_MM[spine.vertebrae[place].name[0]]
-    half = _BODY_SHARE * _step_mm(spine, place)
+    radius = _BODY_RADIUS_MM[spine.vertebrae[place].name[0]] + rim_mm
+    half = share * _step_mm(spine, place)
     for box in _boxes(grid, Spine((spine.vertebrae[place],)), radius + half):
         points = _positions(grid, box) - centre
         along = points @ tangent
         aside = np.linalg.norm(points - along[..., None] * tangent, axis=-1)
         # The dens and the ring of C1 are no cylinder: a ball around the centroid is safe there.
         inside = (np.abs(along) < half) & (aside < radius)
-        labels[box][inside] = label
+        labels[box][inside] = value
 
 
 def _step_mm(spine: Spine, place: int) -> float:

@@ -21,6 +21,8 @@ class RunOptions:
         checkpoints: Folder; each stage makes ``<stage>_model`` in it.
         keep_checkpoints: How many epochs' weights stay on disk; ``None`` for all.
         logs: Folder; each training makes ``<stage>-<date>`` in it.
+        init: Model folder whose weights the training starts from; ``default`` is the one that ships.
+        teacher: Model folder that draws masks for scans without one; ``default`` likewise.
         val_split: Share of the training scans held out for validation; 0 validates on the
             validation samples.
     """
@@ -31,6 +33,8 @@ class RunOptions:
     checkpoints: Path = Path("checkpoints")
     keep_checkpoints: int | None = None
     logs: Path = Path("logs")
+    init: Path | None = None
+    teacher: Path | None = None
     val_split: float = 0.0
 
 

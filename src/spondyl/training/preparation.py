@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,20 +14,27 @@ import numpy as np
 from spondyl.datasets import Case, find_cases
 from spondyl.errors import DatasetError, SpondylError
 from spondyl.phantom import PhantomOptions, make_phantom
+from spondyl.phantom.options import Anomaly
 from spondyl.training.corpus import TrainingCase, prepare_case, read_case, write_case
 
 __all__ = ["level_weights", "prepare_dataset", "prepare_phantoms"]
 
 logger = logging.getLogger(__name__)
 
-_VERSION = 1  # raise it when prepare_case changes, so that stored cases are made again
+_VERSION = 2  # raise it when prepare_case changes, so that stored cases are made again
 _CENTRES = ("C4", "T2", "T6", "T9", "T12", "L2", "L3", "L4")
+_RARE = 0.25  # far more often than in life: no scan at hand shows any, and they must be learnt from something
+_RARE_CENTRES = ("T9", "T11", "L1", "L2", "L3", "L4")  # where a T13, an L6 or a missing level shows
 
 Told = Callable[[int, int], None]
 
 
 def prepare_dataset(
-    folder: Path | str, store: Path, workers: int = 0, on_progress: Told | None = None
+    folder: Path | str,
+    store: Path,
+    spacing_mm: float = 2.0,
+    workers: int = 0,
+    on_progress: Told | None = None,
 ) -> list[TrainingCase]:
     """All annotated scans of a data set, prepared; what was prepared before is read.
 
@@ -35,6 +43,7 @@ def prepare_dataset(
     Args:
         folder: A data set in any known layout.
         store: Folder for the prepared cases.
+        spacing_mm: Of the prepared arrays.
         workers: Processes; 0 works in this one.
         on_progress: Called with cases done and their number.
 
@@ -42,16 +51,23 @@ def prepare_dataset(
         DatasetError: the folder holds no annotated scan, or none that can be used.
     """
     cases = find_cases(folder)
-    jobs = [(_scan_path(case, store), case) for case in cases]
-    return _prepare(_prepare_scan, jobs, workers, on_progress)
+    jobs = [(_scan_path(case, store, spacing_mm), case) for case in cases]
+    return _prepare(partial(_prepare_scan, spacing_mm), jobs, workers, on_progress)
 
 
 def prepare_phantoms(
-    count: int, seed: int, store: Path, workers: int = 0, on_progress: Told | None = None
+    count: int,
+    seed: int,
+    store: Path,
+    spacing_mm: float = 2.0,
+    workers: int = 0,
+    on_progress: Told | None = None,
 ) -> list[TrainingCase]:
     """Phantoms with hard options, prepared; ``count`` of them from ``seed`` on."""
-    jobs = [(store / f"v{_VERSION}-phantom-{seed + n:06d}.npz", seed + n) for n in range(count)]
-    return _prepare(_prepare_phantom, jobs, workers, on_progress)
+    jobs = [
+        (store / f"v{_VERSION}-{spacing_mm:g}mm-phantom-{seed + n:06d}.npz", seed + n) for n in range(count)
+    ]
+    return _prepare(partial(_prepare_phantom, spacing_mm), jobs, workers, on_progress)
 
 
 def level_weights(cases: Sequence[TrainingCase]) -> list[float]:
@@ -61,29 +77,39 @@ def level_weights(cases: Sequence[TrainingCase]) -> list[float]:
     return [float((row * rarity).sum()) for row in present]
 
 
-def _scan_path(case: Case, store: Path) -> Path:
+def _scan_path(case: Case, store: Path, spacing_mm: float) -> Path:
     """Where a prepared scan is kept: the name changes when one of its files does."""
     files = [path for path in (case.image, case.centroids, case.mask) if path is not None]
     marks = "|".join(f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
-    return store / f"v{_VERSION}-{case.name}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}.npz"
+    return (
+        store
+        / f"v{_VERSION}-{spacing_mm:g}mm-{case.name}-{hashlib.sha256(marks.encode()).hexdigest()[:12]}.npz"
+    )
 
 
-def _prepare_scan(path: Path, case: Case) -> None:
+def _prepare_scan(spacing_mm: float, path: Path, case: Case) -> None:
     image, spine = case.load()
-    write_case(prepare_case(case.name, image, spine), path)
+    write_case(prepare_case(case.name, image, spine, spacing_mm=spacing_mm), path)
 
 
-def _prepare_phantom(path: Path, seed: int) -> None:
+def _prepare_phantom(spacing_mm: float, path: Path, seed: int) -> None:
     rng = np.random.default_rng([seed, 7])
-    size_mm = (float(rng.uniform(150, 280)), float(rng.uniform(170, 250)), float(rng.uniform(280, 560)))
+    height_mm = float(rng.uniform(280, 560)) * min(spacing_mm / 2, 1)  # finer stages have smaller patches
+    size_mm = (float(rng.uniform(150, 280)), float(rng.uniform(170, 250)), height_mm)
+    anomaly: Anomaly = (
+        ("t13", "l6", "no_t12", "no_l5")[int(rng.integers(4))] if rng.random() < _RARE else "none"
+    )
     options = PhantomOptions(
         hard=bool(rng.random() < 0.8),
-        spacing_mm=(2.0, 2.0, 2.0) if rng.random() < 0.5 else (1.5, 1.5, 2.0),
+        spacing_mm=(spacing_mm,) * 3 if rng.random() < 0.5 else (0.75 * spacing_mm,) * 2 + (spacing_mm,),
         field_of_view_mm=size_mm,
-        centre=str(rng.choice(_CENTRES)),
+        centre=str(rng.choice(_CENTRES if anomaly == "none" else _RARE_CENTRES)),
+        anomaly=anomaly,
     )
     phantom = make_phantom(seed, options)
-    case = prepare_case(f"phantom-{seed:06d}", phantom.image, phantom.spine, phantom.tissues)
+    case = prepare_case(
+        f"phantom-{seed:06d}", phantom.image, phantom.spine, phantom.tissues, spacing_mm=spacing_mm
+    )
     write_case(case, path)
 
 

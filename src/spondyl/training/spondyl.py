@@ -25,6 +25,7 @@ from spondyl.training.options import RunOptions, device_of
 from spondyl.training.patches import PatchStream
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
 from spondyl.training.stage import collate, train_stage
+from spondyl.training.teacher import taught, teacher
 
 __all__ = ["STILL", "train_spondyl", "write_spondyl_model"]
 
@@ -33,6 +34,8 @@ STILL = AugmentationSettings(
     hu_gain=0, hu_shift=0, gamma=0, noise_hu=0, blur=0, thick_slices=0, recolour=0,
 )  # fmt: skip
 """No change at all, for measuring."""
+
+_CASE_SPACING_MM = 2.0  # fine enough for the stages at 3 mm and more; finer stages have cases of their own
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,17 @@ def train_spondyl(
     options = options or RunOptions()
     device = device_of(options.device)
     store = options.checkpoints / "spondyl_cases"
+    spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
+    scans = prepare_dataset(training, store, spacing_mm, options.workers)
     phantoms = []
     if recipe.training.phantoms:
-        phantoms = prepare_phantoms(recipe.training.phantoms, recipe.training.seed, store, options.workers)
-    cases = _Cases(prepare_dataset(training, store, options.workers), phantoms)
+        phantoms = prepare_phantoms(
+            recipe.training.phantoms, recipe.training.seed, store, spacing_mm, options.workers
+        )
+    if options.teacher is not None and stage == "segmentation":
+        maps_of = teacher(options.teacher)
+        scans = [taught(case, maps_of) for case in scans]
+    cases = _Cases(scans, phantoms)
     checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
     if not options.resume:
         checkpoint.unlink(missing_ok=True)
@@ -94,7 +104,7 @@ def train_spondyl(
     network = train_stage(
         stream, stage, checkpoint, device=str(device), workers=options.workers, on_progress=on_progress
     )
-    held = prepare_dataset(validation, store, options.workers)
+    held = prepare_dataset(validation, store, spacing_mm, options.workers)
     about = {
         "program": f"spondyl {spondyl.__version__}",
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -1,0 +1,62 @@
+"""A second, fine look at the spine's region, chunk by chunk along the spine: bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from spondyl.inference.evidence import Network, run_network
+from spondyl.inference.segmentation import Piece
+from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.volume import Grid, Volume
+
+__all__ = ["FineMaps", "look_again"]
+
+_MARGIN_MM: Final = ((50.0, 50.0), (80.0, 35.0), (45.0, 45.0))  # before and after, along R, A and S
+_CHUNK_MM: Final = 180.0
+_CONTEXT_MM: Final = 36.0
+
+
+@dataclass(frozen=True, eq=False)
+class FineMaps:
+    """See :class:`~spondyl.inference.segmentation.Maps`."""
+
+    vertebra: npt.NDArray[np.float32]
+    offsets_mm: npt.NDArray[np.float32]
+    grid: Grid
+
+
+def look_again(
+    scan: Volume, network: Network, recipe: SpondylRecipe, centroids_mm: npt.NDArray[np.float64]
+) -> Iterator[Piece]:
+    """Run the segmentation stage around the centroids.
+
+    Args:
+        scan: RAS, HU.
+        network: Of the segmentation stage.
+        recipe: The recipe.
+        centroids_mm: ``(n, 3)`` RAS mm, at least one.
+    """
+    stage = recipe.segmentation
+    stride = 2 ** (len(stage.widths) - 1)
+    region = _region(scan.grid, stage.spacing_mm, centroids_mm)
+    chunk, context = (round(length / stage.spacing_mm) for length in (_CHUNK_MM, _CONTEXT_MM))
+    width, depth, height = region.shape
+    for low in range(0, height, chunk):
+        high = min(low + chunk, height)
+        start = max(low - context, 0)
+        grid = region.cropped((0, 0, start), (width, depth, min(high + context, height)))
+        (fine, *_), padded = run_network(scan, grid, network, recipe, stride)
+        yield Piece(FineMaps(fine[0], 10 * fine[2:5], padded), (low - start, high - start))
+
+
+def _region(own: Grid, spacing_mm: float, centroids_mm: npt.NDArray[np.float64]) -> Grid:
+    """The box around the centroids, as far as it lies in the scan, on a grid of the spacing."""
+    target = own.resampled(spacing_mm)
+    places = target.to_voxel(centroids_mm)
+    before, after = np.array(_MARGIN_MM).T / spacing_mm
+    start = np.maximum(np.floor(places.min(axis=0) - before), 0).astype(int)
+    stop = np.minimum(np.ceil(places.max(axis=0) + after) + 1, target.shape).astype(int)
+    return target.cropped(start.tolist(), stop.tolist())

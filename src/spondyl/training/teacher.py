@@ -1,0 +1,97 @@
+"""Masks of scans that only have centroids, as far as a trained model is sure of them.
+
+The model says which voxels are vertebra; which vertebra, the hand-placed centroids say. What it is
+not sure of stays unknown. A finer network can then learn real posterior elements, which no
+annotation shows it, beside the exact masks of phantoms.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from spondyl.errors import ModelError
+from spondyl.inference.engines import load_engine
+from spondyl.inference.evidence import identify
+from spondyl.inference.segmentation import Maps
+from spondyl.models import default_model_folder, read_model
+from spondyl.recipes import recipe_from
+from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.training.corpus import UNKNOWN, TrainingCase
+from spondyl.volume import Grid, Volume
+
+__all__ = ["MapsOf", "taught", "teacher"]
+
+MapsOf = Callable[[Volume, Grid], Maps]
+"""From a scan (RAS, HU) and a region of it to what a model says there."""
+
+_NEAR_MM: Final = 80.0
+_BELONGS_MM: Final = 12.0
+_BONE_HU: Final = 250.0
+_EMPTY_HU: Final = 0.0
+
+
+def teacher(folder: Path) -> MapsOf:
+    """The identification network of a model as a teacher.
+
+    Args:
+        folder: A model of the recipe ``spondyl``; ``default`` is the one that ships with Spondyl.
+
+    Raises:
+        ModelError: no such model, or one of another recipe.
+    """
+    model = read_model(default_model_folder() if folder == Path("default") else folder)
+    recipe = recipe_from(model.info.recipe, str(folder))
+    if not isinstance(recipe, SpondylRecipe):
+        raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
+    engine = load_engine(model, "identification")
+    spacing_mm = recipe.identification.spacing_mm
+    return lambda scan, region: identify(scan, region.resampled(spacing_mm), engine.run, recipe)
+
+
+def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
+    """A case whose unknown voxels carry labels where the teacher is sure.
+
+    Args:
+        case: Prepared from centroids; one with an exact mask is returned as it is.
+        maps_of: The teacher.
+    """
+    if case.exact:
+        return case
+    present = np.flatnonzero(np.isfinite(case.centroids_mm[:, 0]))
+    centroids_mm = case.centroids_mm[present]
+    box = _box(case.grid, centroids_mm)
+    region = case.grid.cropped([s.start for s in box], [s.stop for s in box])
+    hu, labels = case.image[box], case.labels.copy()
+    maps = maps_of(Volume(case.image, case.grid), region)
+    logits = Volume(maps.vertebra, maps.grid).resampled(region, fill=-10.0).data
+    vertebra = (logits > 1) & (hu > _EMPTY_HU) | (logits > -1) & (hu > _BONE_HU)
+    nothing = (logits < -3) | (logits < 0) & (hu < _EMPTY_HU)
+    part = labels[box]
+    unknown = part == UNKNOWN
+    part[unknown & nothing] = 0
+    found = np.argwhere(unknown & vertebra)
+    world = region.to_world(found)
+    where = maps.grid.to_voxel(world).T
+    ways = [ndimage.map_coordinates(way, where, order=1, mode="nearest") for way in maps.offsets_mm]
+    directions = maps.grid.affine[:3, :3] / np.array(maps.grid.spacing_mm)
+    aims = world + np.stack(ways, axis=1) @ directions.T
+    distances = np.linalg.norm(aims[:, None] - centroids_mm[None], axis=-1)
+    belongs = distances.min(axis=1) < _BELONGS_MM
+    owner = present[distances.argmin(axis=1)].astype(np.uint8)
+    part[tuple(found[belongs].T)] = owner[belongs]
+    return replace(case, labels=labels)
+
+
+def _box(grid: Grid, centroids_mm: npt.NDArray[np.float64]) -> tuple[slice, slice, slice]:
+    """Voxels within reach of the centroids."""
+    places = grid.to_voxel(centroids_mm)
+    reach = _NEAR_MM / np.array(grid.spacing_mm)
+    start = np.maximum(np.floor(places.min(axis=0) - reach), 0).astype(int)
+    stop = np.minimum(np.ceil(places.max(axis=0) + reach) + 1, grid.shape).astype(int)
+    x, y, z = (slice(int(a), int(b)) for a, b in zip(start, stop, strict=True))
+    return x, y, z

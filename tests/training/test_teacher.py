@@ -1,0 +1,64 @@
+"""A teacher's masks: only unknown voxels change, each goes to the centroid it points to."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from spine_toys import NAMES, toy_scan
+
+from spondyl.anatomy import label_of
+from spondyl.training.corpus import UNKNOWN, prepare_case
+from spondyl.training.teacher import taught
+from spondyl.volume import Grid, Volume
+
+
+@dataclass(frozen=True)
+class Answer:
+    vertebra: np.ndarray
+    offsets_mm: np.ndarray
+    grid: Grid
+
+
+def sure_of_bone(scan: Volume, region: Grid) -> Answer:
+    """Sure where it is bright or air, unsure between; every voxel points straight to the nearest centre."""
+    hu = scan.resampled(region, fill=-1000).data
+    logits = np.where(hu > 200, 6.0, np.where(hu < 60, -6.0, 0.0)).astype(np.float32)
+    world = region.to_world(np.stack(np.meshgrid(*map(np.arange, region.shape), indexing="ij"), axis=-1))
+    _, spine = toy_scan()
+    ways = spine.centroids_mm - world[..., None, :]
+    nearest = np.linalg.norm(ways, axis=-1).argmin(axis=-1)
+    offsets = np.take_along_axis(ways, nearest[..., None, None], axis=-2)[..., 0, :]
+    return Answer(logits, np.moveaxis(offsets, -1, 0).astype(np.float32), region)
+
+
+def test_unknown_voxels_get_the_label_of_the_centroid_they_point_to():
+    image, spine = toy_scan()
+    _, truth = toy_scan(with_mask=True)
+    case = prepare_case("toy", image, spine)
+    learnt = taught(case, sure_of_bone)
+    exact = prepare_case("toy", image, truth).labels
+    changed = case.labels != learnt.labels
+    assert (case.labels[changed] == UNKNOWN).all()
+    assert (learnt.labels == UNKNOWN).sum() < (case.labels == UNKNOWN).sum()
+    for name in NAMES:
+        label = label_of(name)
+        own, true = learnt.labels == label, exact == label
+        assert (own & true).sum() > 0.8 * true.sum()
+        assert (own & ~true & (exact > 0)).sum() == 0
+
+
+def test_an_unsure_teacher_changes_nothing():
+    image, spine = toy_scan()
+    case = prepare_case("toy", image, spine)
+
+    def unsure(scan: Volume, region: Grid) -> Answer:
+        answer = sure_of_bone(scan, region)
+        return replace(answer, vertebra=np.full_like(answer.vertebra, -1.5))
+
+    bright = taught(replace(case, image=np.full_like(case.image, 150)), unsure)
+    np.testing.assert_array_equal(bright.labels, case.labels)
+
+
+def test_exact_masks_need_no_teacher():
+    image, spine = toy_scan(with_mask=True)
+    case = prepare_case("toy", image, spine)
+    assert taught(case, sure_of_bone) is case
