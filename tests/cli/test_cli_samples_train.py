@@ -97,6 +97,10 @@ def test_mistakes(walk):
         run("samples", "detection", "training_dataset", "out", "--samples-per-scan", "0")
     with pytest.raises(InputError, match="a spinefinder recipe is needed"):
         run("samples", "detection", "training_dataset", "out", "--recipe", "spondyl")
+    with pytest.raises(InputError, match="no segmentation network; add --recipe spondyl"):
+        run("train", "segmentation", "nowhere", "nowhere", "m")
+    with pytest.raises(InputError, match="does not know --teacher"):
+        run("train", "identification", "nowhere", "nowhere", "m", "--teacher", "default")
     with pytest.raises(SampleError, match="no such folder of samples"):
         run("train", "detection", "nowhere", "nowhere", "m")
     assert not (walk / "out").exists()

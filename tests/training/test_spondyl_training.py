@@ -1,12 +1,16 @@
 """The default recipe from a data set on disk to a spine, with toy networks."""
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 from spine_toys import toy_scan
 
 import spondyl
-from spondyl.errors import DatasetError
+from spondyl.errors import DatasetError, ModelError
 from spondyl.io import write_centroids, write_image, write_mask
 from spondyl.models import combine
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
@@ -50,6 +54,27 @@ def test_from_a_data_set_to_a_spine(dataset, tmp_path):
     assert spine.mask is not None
     assert spine.mask.grid.is_close(image.grid)
     assert spine.provenance["model"]["recipe"] == "spondyl"
+
+
+def test_training_goes_on_from_a_model_and_learns_masks_from_a_teacher(dataset, tmp_path):
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "first", logs=tmp_path / "logs")
+    first = train_spondyl("identification", dataset, dataset, tmp_path / "a", RECIPE, options)
+    still = RECIPE.model_copy(
+        update={"training": RECIPE.training.model_copy(update={"learning_rate": 0.0, "weight_decay": 0.0})}
+    )
+    on = replace(options, init=first.folder, checkpoints=tmp_path / "second")
+    second = train_spondyl("identification", dataset, dataset, tmp_path / "b", still, on)
+    before, after = (load_file(model.weights_path("identification")) for model in (first, second))
+    weights = [name for name in before if name.endswith("weight")]
+    assert weights
+    assert all(torch.equal(before[name], after[name]) for name in weights)
+    taught = replace(options, teacher=first.folder, checkpoints=tmp_path / "third")
+    third = train_spondyl("segmentation", dataset, dataset, tmp_path / "c", RECIPE, taught)
+    assert third.info.scores["validation"]["vertebra"] > 0
+    with pytest.raises(ModelError):
+        train_spondyl(
+            "segmentation", dataset, dataset, tmp_path / "d", RECIPE, replace(options, init=tmp_path)
+        )
 
 
 def test_prepared_cases_are_kept_and_made_again_when_a_file_changes(dataset, tmp_path):

@@ -4,7 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -71,12 +71,10 @@ class TrainOptions:
     def changes(self, stage: str) -> dict[str, dict[str, Any]]:
         """By recipe, the values that were given, in that recipe's own sections."""
         common = {"batch_size": self.batch_size}
-        reference = {"epochs": self.epochs, "precision": self.precision, "keep": self.keep, **common}
+        training = {"epochs": self.epochs, "precision": self.precision, "keep": self.keep, **common}
+        of_stage = {"network": {"width": self.width}, "training": training}
         return {
-            "spinefinder": {
-                "seed": self.seed,
-                stage: {"network": {"width": self.width}, "training": reference},
-            },
+            "spinefinder": {"seed": self.seed} | ({} if stage == "segmentation" else {stage: of_stage}),
             "spondyl": {"training": {"iterations": self.iterations, "seed": self.seed, **common}},
         }
 
@@ -130,7 +128,6 @@ def _train(
     from rich.console import Console
 
     from spondyl.cli._recipes import chosen_recipe
-    from spondyl.errors import InputError
     from spondyl.io.atomic import check_writable
     from spondyl.models import check_model_place
     from spondyl.recipes.spondyl import SpondylRecipe
@@ -138,25 +135,14 @@ def _train(
     check_model_place(model)
     check_writable(options.checkpoints, options.logs)
     recipe = chosen_recipe(options.recipe, options.changes(stage))
-    if stage == "segmentation" and not isinstance(recipe, SpondylRecipe):
-        raise InputError(f"recipe {recipe.name} has no segmentation network; add --recipe spondyl")
+    if not isinstance(recipe, SpondylRecipe):
+        _check_reference(stage, options)
     _import_torch()
     from spondyl.training.options import RunOptions
     from spondyl.training.spinefinder import train_spinefinder
     from spondyl.training.spondyl import train_spondyl
 
-    names = (
-        "device",
-        "workers",
-        "resume",
-        "checkpoints",
-        "keep_checkpoints",
-        "logs",
-        "init",
-        "teacher",
-        "val_split",
-    )
-    run = RunOptions(**{name: getattr(options, name) for name in names})
+    run = RunOptions(**{field.name: getattr(options, field.name) for field in fields(RunOptions)})
     console = Console()
     with _bars(console) as show:
         if isinstance(recipe, SpondylRecipe):
@@ -164,6 +150,17 @@ def _train(
         else:
             written = train_spinefinder(stage, training, val, model, recipe, run, show)
     _report(console, written)
+
+
+def _check_reference(stage: "Stage", options: TrainOptions) -> None:
+    """Refuse what the reference recipe has not."""
+    from spondyl.errors import InputError
+
+    if stage == "segmentation":
+        raise InputError(f"recipe {options.recipe} has no segmentation network; add --recipe spondyl")
+    for name in ("init", "teacher"):
+        if getattr(options, name) is not None:
+            raise InputError(f"recipe {options.recipe} does not know --{name}; add --recipe spondyl")
 
 
 def _by_iteration(show: "Callable[[Step], None]") -> "Callable[[int, int, dict[str, float]], None]":

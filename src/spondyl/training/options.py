@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from spondyl.errors import InputError
+from spondyl.models import Model, default_model_folder, read_model
 
-__all__ = ["RunOptions", "device_of"]
+__all__ = ["RunOptions", "device_of", "model_named"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,15 @@ class RunOptions:
     init: Path | None = None
     teacher: Path | None = None
     val_split: float = 0.0
+
+
+def model_named(folder: Path) -> Model:
+    """A model to start from or to learn from; ``default`` is the one that ships with Spondyl.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    return read_model(default_model_folder() if folder == Path("default") else folder)
 
 
 def device_of(name: str) -> torch.device:

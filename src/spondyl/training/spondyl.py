@@ -21,7 +21,7 @@ from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import AugmentationSettings, SpondylRecipe
 from spondyl.training.corpus import TrainingCase
 from spondyl.training.objective import spine_loss
-from spondyl.training.options import RunOptions, device_of
+from spondyl.training.options import RunOptions, device_of, model_named
 from spondyl.training.patches import PatchStream
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
 from spondyl.training.stage import collate, train_stage
@@ -79,10 +79,12 @@ def train_spondyl(
     Raises:
         DatasetError: a data set holds no usable scan.
         InputError: the device cannot be used.
+        ModelError: the model to start from, or the teacher, cannot be used.
         OutputError: something cannot be written.
     """
     options = options or RunOptions()
     device = device_of(options.device)
+    init = None if options.init is None else model_named(options.init).weights_path(stage)
     store = options.checkpoints / "spondyl_cases"
     spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
     scans = prepare_dataset(training, store, spacing_mm, options.workers)
@@ -102,7 +104,13 @@ def train_spondyl(
         cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
     )
     network = train_stage(
-        stream, stage, checkpoint, device=str(device), workers=options.workers, on_progress=on_progress
+        stream,
+        stage,
+        checkpoint,
+        device=str(device),
+        init=init,
+        workers=options.workers,
+        on_progress=on_progress,
     )
     held = prepare_dataset(validation, store, spacing_mm, options.workers)
     about = {

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from spondyl.io.atomic import atomic_path
+from spondyl.networks.export import load_weights
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
 from spondyl.training.objective import spine_loss
@@ -43,6 +44,7 @@ def train_stage(
     checkpoint: Path,
     *,
     device: str = "cpu",
+    init: Path | None = None,
     workers: int = 1,
     every: int = 200,
     on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
@@ -54,6 +56,7 @@ def train_stage(
         stage: ``"detection"`` or ``"identification"``.
         checkpoint: File written every ``every`` iterations; a ``.jsonl`` log lies beside it.
         device: Torch device.
+        init: Weights (safetensors) to start from; by default random ones.
         workers: Processes that draw patches.
         every: Iterations between checkpoints and log lines.
         on_progress: Called with iteration, total and mean losses at each log line.
@@ -62,7 +65,10 @@ def train_stage(
         The network with averaged weights, in evaluation mode.
     """
     settings = stream.recipe.training
-    network = build_network(stream.recipe, stage).to(device)
+    network = build_network(stream.recipe, stage)
+    if init is not None:
+        load_weights(network, init)
+    network = network.to(device)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema), use_buffers=True
     )

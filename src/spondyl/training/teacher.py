@@ -18,10 +18,10 @@ from spondyl.errors import ModelError
 from spondyl.inference.engines import load_engine
 from spondyl.inference.evidence import identify
 from spondyl.inference.segmentation import Maps
-from spondyl.models import default_model_folder, read_model
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN, TrainingCase
+from spondyl.training.options import model_named
 from spondyl.volume import Grid, Volume
 
 __all__ = ["MapsOf", "taught", "teacher"]
@@ -44,7 +44,7 @@ def teacher(folder: Path) -> MapsOf:
     Raises:
         ModelError: no such model, or one of another recipe.
     """
-    model = read_model(default_model_folder() if folder == Path("default") else folder)
+    model = model_named(folder)
     recipe = recipe_from(model.info.recipe, str(folder))
     if not isinstance(recipe, SpondylRecipe):
         raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
