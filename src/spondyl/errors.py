@@ -10,6 +10,7 @@
     │   └── SampleError         training samples that are missing or damaged
     ├── ModelError              a model folder that is damaged or of another version
     ├── DownloadError           a data set that cannot be fetched
+    ├── TransferError           a DICOM or DICOMweb peer that cannot be reached, or refuses
     ├── MissingDependencyError  an optional extra is not installed
     └── OutputError             results that cannot be written (no permission, something in the way)
         └── DiskFullError       no space left
@@ -29,6 +30,7 @@ __all__ = [
     "OutputError",
     "SampleError",
     "SpondylError",
+    "TransferError",
 ]
 
 
@@ -62,6 +64,10 @@ class ModelError(SpondylError):
 
 class DownloadError(SpondylError):
     """A data set that cannot be fetched."""
+
+
+class TransferError(SpondylError):
+    """A DICOM or DICOMweb peer that cannot be reached, or refuses what it is asked."""
 
 
 class MissingDependencyError(SpondylError):

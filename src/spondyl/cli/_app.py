@@ -14,8 +14,10 @@ from spondyl.cli.evaluate import evaluate
 from spondyl.cli.export import export
 from spondyl.cli.measure import measure
 from spondyl.cli.morphometry import morphometry
+from spondyl.cli.node import node
 from spondyl.cli.phantom import phantom
 from spondyl.cli.predict import predict
+from spondyl.cli.pull import pull
 from spondyl.cli.relabel import relabel, shift
 from spondyl.cli.samples import samples
 from spondyl.cli.serve import serve
@@ -51,6 +53,8 @@ app.command(samples)
 app.command(train)
 app.command(phantom)
 app.command(download)
+app.command(node)
+app.command(pull)
 app.command(show)
 app.command(serve)
 

@@ -1,0 +1,112 @@
+"""Results on their way to another application: C-STORE or DICOMweb's STOW-RS."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from spondyl.dicom.node.config import NodeConfig, Peer
+from spondyl.dicom.node.contexts import caller, contexts_for
+from spondyl.errors import MissingDependencyError, TransferError
+
+__all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client"]
+
+logger = logging.getLogger(__name__)
+
+_TIMEOUT_S: Final = 120
+_STORED_CONFUSED: Final = 0xB000
+"""Statuses from here to 0xBFFF are warnings: stored, though something was changed."""
+
+
+class Sender(Protocol):
+    """Delivers files, one after the other."""
+
+    def __call__(self, files: Sequence[Path]) -> Iterator[Path]:
+        """Yield each file as soon as the other side has acknowledged it.
+
+        Raises:
+            TransferError: the other side cannot be reached, or refuses a file.
+        """
+        ...
+
+
+def make_sender(config: NodeConfig) -> Sender | None:
+    """How a node delivers its results; ``None`` if they stay where they are."""
+    if config.send_to is not None:
+        peer = config.send_to
+        return lambda files: send_dicom(files, peer, title=config.ae_title)
+    if config.stow is not None:
+        url, headers = config.stow, config.stow_headers
+        return lambda files: send_web(files, url, headers)
+    return None
+
+
+def send_dicom(files: Sequence[Path], peer: Peer, *, title: str) -> Iterator[Path]:
+    """Send files by C-STORE in one association; see :class:`Sender`.
+
+    Args:
+        files: DICOM files.
+        peer: Who gets them.
+        title: Application entity title of the sender.
+    """
+    association = caller(title).associate(
+        peer.host, peer.port, contexts=contexts_for(files), ae_title=peer.title
+    )
+    if not association.is_established:
+        how = "refuses the association" if association.is_rejected else "cannot be reached"
+        raise TransferError(f"{peer} {how}; check its address, its title, and that it knows {title!r}")
+    try:
+        for file in files:
+            try:
+                answer = association.send_c_store(file)
+            except (ValueError, RuntimeError, AttributeError) as error:
+                raise TransferError(f"{peer} does not take this kind of object, or hung up") from error
+            code: Any = answer.get("Status")
+            if code is None:
+                raise TransferError(f"{peer} gave no answer to an object")
+            if code != 0 and not _STORED_CONFUSED <= code <= 0xBFFF:
+                raise TransferError(f"{peer} refuses an object with status 0x{code:04X}")
+            yield file
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None = None) -> Iterator[Path]:
+    """Send files by STOW-RS, one request each; see :class:`Sender`.
+
+    Args:
+        files: DICOM files.
+        url: The service; ``/studies`` is added.
+        headers: HTTP headers, e.g. ``Authorization``.
+    """
+    from pydicom import dcmread
+
+    client = web_client(url, headers)
+    for file in files:
+        try:
+            answer = client.store_instances([dcmread(file)])
+        except (OSError, ValueError) as error:  # requests' own errors are kinds of OSError
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            how = f"answers HTTP status {status}" if status else "cannot be reached"
+            raise TransferError(f"{url} {how}") from error
+        if answer is None or answer.get("FailedSOPSequence"):  # Orthanc names it even when it is empty
+            raise TransferError(f"{url} refuses an object")
+        yield file
+
+
+def web_client(url: str, headers: Mapping[str, str] | None = None) -> Any:
+    """A DICOMweb client that tries once: when to try again is the queue's to say.
+
+    Raises:
+        MissingDependencyError: dicomweb-client is not installed.
+    """
+    try:
+        from dicomweb_client import DICOMwebClient
+    except ImportError as error:
+        raise MissingDependencyError(
+            "DICOMweb needs dicomweb-client: pip install 'spondyl[dicom]'"
+        ) from error
+    client = DICOMwebClient(url.rstrip("/"), headers=dict(headers or {}), timeout=_TIMEOUT_S)
+    client.set_http_retry_params(retry=False)
+    return client

@@ -1,0 +1,166 @@
+"""Other applications for a node to talk to: a real Orthanc, a picky archive, a sender."""
+
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from node_fakes import SEG, SR
+from pydicom import Dataset
+from pynetdicom import AE, build_context, evt
+from pynetdicom.sop_class import CTImageStorage, Verification
+
+PLUGINS = Path("/usr/share/orthanc/plugins")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(ready: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
+    """What ``ready`` gives, once it gives something."""
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if found := ready():
+            return found
+        time.sleep(0.05)
+    pytest.fail(f"waited in vain: {what}")
+
+
+class Orthanc:
+    """An Orthanc with DICOMweb on loopback, in a folder of its own."""
+
+    title = "ORTHANC"
+
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self.folder, self.port, self.http = folder, free_port(), free_port()
+        self.web = f"http://127.0.0.1:{self.http}/dicom-web"
+        self._running: subprocess.Popen[bytes] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "orthanc.json").write_text(
+            json.dumps(
+                {
+                    "StorageDirectory": str(folder / "storage"),
+                    "IndexDirectory": str(folder / "storage"),
+                    "HttpPort": self.http,
+                    "DicomPort": self.port,
+                    "DicomAet": self.title,
+                    "DicomCheckCalledAet": True,
+                    "DicomAlwaysAllowFind": True,
+                    "DicomAlwaysAllowGet": True,
+                    "DicomAlwaysAllowMove": True,
+                    "RemoteAccessAllowed": False,
+                    "AuthenticationEnabled": False,
+                    "Plugins": [str(PLUGINS / "libOrthancDicomWeb.so")],
+                    "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+                    **settings,
+                }
+            )
+        )
+
+    def start(self) -> None:
+        log = (self.folder / "log").open("ab")
+        self._running = subprocess.Popen(["Orthanc", self.folder / "orthanc.json"], stdout=log, stderr=log)
+        log.close()
+        wait_until(self._answers, "Orthanc starts")
+
+    def stop(self) -> None:
+        if self._running is not None:
+            self._running.terminate()
+            self._running.wait()
+            self._running = None
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.get("/system"))
+        except OSError:
+            return False
+
+    def get(self, path: str) -> Any:
+        return json.loads(self.read(path))
+
+    def read(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=10) as answer:
+            return answer.read()
+
+    def send(self, path: str, data: Any, method: str = "POST") -> Any:
+        body = data if isinstance(data, bytes) else json.dumps(data).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", data=body, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.read()
+
+    def know(self, title: str, port: int) -> None:
+        self.send(f"/modalities/{title.lower()}", [title, "127.0.0.1", port], "PUT")
+
+    def instances(self, study: str, modality: str) -> list[str]:
+        """Orthanc's own numbers of the objects of a modality in a study."""
+        query = {"Level": "Instance", "Query": {"StudyInstanceUID": study, "Modality": modality}}
+        return json.loads(self.send("/tools/find", query))
+
+
+class Archive:
+    """Takes what it is sent; in the way that a test wants."""
+
+    title = "ARCHIVE"
+
+    def __init__(self, answer: Callable[[int], int] = lambda count: 0x0000, port: int | None = None) -> None:
+        self.port, self.got = port or free_port(), []
+        self._answer, self._lock = answer, threading.Lock()
+
+    @contextmanager
+    def listening(self):
+        ae = AE(ae_title=self.title)
+        for uid in (SEG, SR):
+            ae.add_supported_context(uid)
+        server = ae.start_server(
+            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+        )
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            ae.shutdown()
+
+    def _store(self, event: Any) -> int:
+        with self._lock:
+            self.got.append(str(event.request.AffectedSOPInstanceUID))
+            count = len(self.got)
+        return self._answer(count)
+
+
+@contextmanager
+def calling(port: int, *, title: str = "SENDER", called: str = "SPONDYL", contexts: Any = None):
+    """An association with a node; what is given back may not be established."""
+    ae = AE(ae_title=title)
+    ae.requested_contexts = contexts or [build_context(uid) for uid in (CTImageStorage, Verification)]
+    association = ae.associate("127.0.0.1", port, ae_title=called)
+    try:
+        yield association
+    finally:
+        if association.is_established:
+            association.release()
+
+
+def send(port: int, slices: list[Dataset], **more: Any) -> list[Dataset]:
+    """Send objects in one association; gives the answers."""
+    with calling(port, **more) as association:
+        assert association.is_established
+        return [association.send_c_store(slice_) for slice_ in slices]
+
+
+def needs(*programs: str) -> pytest.MarkDecorator:
+    """Skip, with a clear word, where programs are missing."""
+    missing = [name for name in programs if shutil.which(name) is None]
+    return pytest.mark.skipif(
+        bool(missing), reason=f"not installed: {', '.join(missing)} (Debian: orthanc orthanc-dicomweb dcmtk)"
+    )

@@ -1,0 +1,254 @@
+"""The node's ear: who is heard, what is taken, and what is answered to everything else."""
+
+import hashlib
+import sqlite3
+import tempfile
+import threading
+import time
+from io import BytesIO
+
+import pytest
+from node_fakes import SEG, anything_goes, make_result, make_slices
+from node_pacs import calling, send, wait_until
+from pydicom import dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
+from pynetdicom import build_context
+from pynetdicom.sop_class import CTImageStorage
+
+from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES
+from spondyl.dicom.node.queue import StudyQueue
+from spondyl.dicom.node.receive import Receiver
+from spondyl.dicom.node.store import Store
+from spondyl.dicom.node.study import State
+from spondyl.dicom.node.upkeep import drop, list_studies
+from spondyl.errors import OutputError
+
+
+@pytest.fixture
+def listen(settings):
+    """Starts a receiver; gives its settings, store and queue."""
+    running = []
+
+    def start(**more):
+        config = settings(**more)
+        store = Store(config.store)
+        queue = StudyQueue(store.queue)
+        receiver = Receiver(config, store, queue, files=threading.Lock())
+        running.append((receiver, queue))
+        receiver.start()
+        return config, store, queue
+
+    yield start
+    for receiver, queue in running:
+        receiver.stop()
+        queue.close()
+
+
+def statuses(answers):
+    return [answer.Status for answer in answers]
+
+
+def test_echo(listen):
+    config, _, _ = listen()
+    with calling(config.port) as association:
+        assert association.send_c_echo().Status == 0
+
+
+@pytest.mark.parametrize(
+    ("titles", "diagnostic"),
+    [({"title": "STRANGER"}, 0x03), ({"called": "SOMEBODY"}, 0x07)],
+    ids=["calling", "called"],
+)
+def test_strangers_are_refused(listen, titles, diagnostic, caplog):
+    config, _, _ = listen()
+    with calling(config.port, **titles) as association:
+        assert association.is_rejected
+        assert association.acceptor.primitive.diagnostic == diagnostic
+    assert wait_until(lambda: "refused" in caplog.text, "the refusal is logged")
+
+
+def test_objects_are_kept_as_they_came(listen, slices):
+    config, store, queue = listen()
+    assert statuses(send(config.port, slices)) == [0, 0, 0]
+    (study,) = list_studies(queue)
+    assert (study.uid, study.source, study.instances) == (slices[0].StudyInstanceUID, "SENDER", 3)
+    kept = {dcmread(file).SOPInstanceUID: dcmread(file) for file in store.received(study.id).iterdir()}
+    assert kept == {slice_.SOPInstanceUID: slice_ for slice_ in slices}
+    assert list(store.incoming.iterdir()) == []
+    digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in store.received(study.id).iterdir()}
+    assert digests == {row[0] for row in queue.database.rows("SELECT digest FROM instance")}
+
+
+def test_a_release_shortens_the_wait(listen, slices):
+    config, _, queue = listen(quiet_s=50, patience_s=500)
+    with calling(config.port) as association:
+        association.send_c_store(slices[0])
+        (open_,) = list_studies(queue)
+    wait_until(lambda: list_studies(queue)[0].complete < open_.complete - 400, "the study is settled")
+
+
+def test_a_cut_association_waits_with_patience(listen, slices, caplog):
+    config, _, queue = listen(quiet_s=50, patience_s=500)
+    with calling(config.port) as association:
+        association.send_c_store(slices[0])
+        association.abort()
+    wait_until(lambda: "was cut" in caplog.text, "the cut is noticed")
+    (study,) = list_studies(queue)
+    assert study.complete - study.changed > 400
+
+
+@pytest.mark.parametrize("syntax", CT_SYNTAXES)
+def test_every_coding_of_ct_is_taken(listen, syntax):
+    config, _, _ = listen()
+    with calling(config.port, contexts=[build_context(uid, syntax) for uid in CT_CLASSES]) as association:
+        accepted = [
+            (context.abstract_syntax, *context.transfer_syntax) for context in association.accepted_contexts
+        ]
+    assert sorted(accepted) == [(uid, syntax) for uid in sorted(CT_CLASSES)]
+
+
+def test_compressed_objects_stay_compressed(listen, slices):
+    config, store, queue = listen()
+    slices[0].file_meta.TransferSyntaxUID = JPEG2000Lossless
+    slices[0].PixelData = encapsulate([b"not looked at here"])
+    context = build_context(CTImageStorage, JPEG2000Lossless)
+    assert statuses(send(config.port, slices[:1], contexts=[context])) == [0]
+    (file,) = store.received(list_studies(queue)[0].id).iterdir()
+    assert dcmread(file).file_meta.TransferSyntaxUID == JPEG2000Lossless
+
+
+def test_other_objects_are_not_negotiated(listen, slices):
+    config, _, queue = listen()
+    with calling(config.port, contexts=[build_context(SEG)]) as association:
+        assert association.accepted_contexts == []
+    assert list_studies(queue) == []
+
+
+def test_other_objects_are_dropped_on_demand(listen, slices):
+    config, store, queue = listen(others="drop")
+    result = make_result(slices[0], SEG, "SEG")
+    context = build_context(SEG, ExplicitVRLittleEndian)
+    assert statuses(send(config.port, [result], contexts=[context])) == [0]
+    assert (list_studies(queue), list(store.incoming.iterdir())) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("StudyInstanceUID", "", 0xC000),
+        ("StudyInstanceUID", "../../etc", 0xC000),
+        ("StudyInstanceUID", ["1.2", "1.3"], 0xC000),
+        ("StudyInstanceUID", None, 0xC000),
+    ],
+)
+def test_bad_headers_are_refused(listen, slices, name, value, status):
+    config, store, queue = listen()
+    with anything_goes():
+        delattr(slices[0], name)
+        if value is not None:
+            setattr(slices[0], name, value)
+        (answer,) = send(config.port, slices[:1])
+    assert (answer.Status, "UID" in answer.ErrorComment) == (status, True)
+    assert (list_studies(queue), store.studies()) == ([], [])
+
+
+def test_an_object_that_is_not_what_was_announced(listen, slices):
+    config, _, queue = listen()
+    with calling(config.port) as association:
+        assert announce(association, slices[0], uid=generate_uid()).Status == 0xA900
+        assert association.send_c_store(slices[1]).Status == 0
+    assert list_studies(queue)[0].instances == 1
+
+
+def test_garbage_is_refused_and_the_next_object_taken(listen, slices):
+    config, store, queue = listen()
+    with calling(config.port) as association:
+        answer = announce(association, slices[0], raw=b"\x08\x00\x05\x00CS\xff\xff no DICOM")
+        assert answer.Status == 0xC000
+        assert association.send_c_store(slices[1]).Status == 0
+    assert (list_studies(queue)[0].instances, list(store.incoming.iterdir())) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [({"max_instances": 2}, "more than 2 instances"), ({"max_study_mb": 1}, "larger than 1 MB")],
+    ids=["instances", "size"],
+)
+def test_too_large_a_study_is_refused_clearly(listen, limit, words, caplog):
+    config, store, queue = listen(**limit)
+    slices = make_slices(4, rows=16 if "max_instances" in limit else 512)
+    answers = send(config.port, slices)
+    assert statuses(answers) == [0, *[0xA700] * 3] if "max_study_mb" in limit else [0, 0, 0xA700, 0xA700]
+    assert answers[-1].ErrorComment == f"study refused: {words}"
+    (study,) = list_studies(queue)
+    assert (study.state, study.error, store.studies()) == (State.DEAD, words, [])
+    assert caplog.text.count("refused") == 1
+    drop(queue, store, study.id)
+    assert statuses(send(config.port, slices[:1])) == [0]
+
+
+def test_one_object_without_end_is_cut_off(listen, caplog):
+    config, _, queue = listen(max_study_mb=1)
+    (huge,) = make_slices(1, rows=2048)
+    with calling(config.port) as association:
+        assert "Status" not in association.send_c_store(huge)
+    wait_until(lambda: "too large" in caplog.text, "it is logged")
+    assert list_studies(queue) == []
+
+
+def test_a_full_disk_is_told_and_does_not_last(listen, slices, monkeypatch, caplog):
+    config, _, queue = listen(min_free_mb=1000)
+    free = iter([999, 999, 2000])
+    monkeypatch.setattr(Store, "free_mb", lambda _: next(free))
+    answers = send(config.port, slices)
+    assert statuses(answers) == [0xA700, 0xA700, 0]
+    assert "disk nearly full" in answers[0].ErrorComment
+    assert caplog.text.count("less than 1000 MB free") == 1
+    assert list_studies(queue)[0].instances == 1
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left"), sqlite3.OperationalError("database or disk is full")]
+)
+def test_what_cannot_be_written_is_not_acknowledged(listen, slices, monkeypatch, error):
+    config, _, queue = listen()
+    with monkeypatch.context() as patch:
+        patch.setattr(Store if isinstance(error, OSError) else StudyQueue, *broken(error))
+        assert statuses(send(config.port, slices[:1])) == [0xA700]
+    assert statuses(send(config.port, slices)) == [0, 0, 0]
+    assert list_studies(queue)[0].instances == 3
+
+
+def broken(error):
+    def fails(*_args, **_more):
+        raise error
+
+    return ("place" if isinstance(error, OSError) else "add"), fails
+
+
+def test_a_port_in_use(listen, settings, tmp_path):
+    config, store, queue = listen()
+    with pytest.raises(OutputError, match="choose another port"):
+        Receiver(config, store, queue, files=threading.Lock()).start()
+    assert tempfile.tempdir == str(store.incoming)  # the one that listens still streams there
+
+
+def announce(association, slice_, *, uid=None, raw=None):
+    """C-STORE with a request that does not fit, or with raw bytes as data set."""
+    from pynetdicom.dimse_primitives import C_STORE
+    from pynetdicom.dsutils import encode
+
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, uid or slice_.SOPInstanceUID
+    context = association._get_valid_context(CTImageStorage, "", "scu")
+    syntax = context.transfer_syntax[0]
+    request.DataSet = BytesIO(raw or encode(slice_, syntax.is_implicit_VR, syntax.is_little_endian))
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        time.sleep(0.001)
+    association.dimse.send_msg(request, context.context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    return answer
