@@ -126,5 +126,5 @@ def test_no_file_and_no_json_are_named(tmp_path):
     with pytest.raises(AnnotationError, match="cannot be read"):
         read_result(tmp_path)
     (tmp_path / "result.json").write_text("hello")
-    with pytest.raises(AnnotationError, match="found no JSON"):
+    with pytest.raises(AnnotationError, match="not valid JSON"):
         read_result(tmp_path)

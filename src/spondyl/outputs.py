@@ -23,6 +23,7 @@ import numpy as np
 from spondyl.errors import AnnotationError, OutputError
 from spondyl.export import FORMATS, check_formats
 from spondyl.io.atomic import atomic_folder
+from spondyl.io.temporary import sweep
 from spondyl.result import Result
 from spondyl.spine import Spine
 from spondyl.volume import Grid, Volume
@@ -53,6 +54,7 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     Raises:
         OutputError: a result is there and ``overwrite`` is off, or anything else is there.
     """
+    sweep(folder)
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not (folder / RESULT).is_file():

@@ -28,6 +28,7 @@ from spondyl.errors import AnnotationError, ImageError, InputError, MissingDepen
 from spondyl.export import FORMATS, check_formats
 from spondyl.io.atomic import atomic_folder
 from spondyl.io.masks import label_counts
+from spondyl.io.temporary import sweep
 from spondyl.outputs import RESULT, write_files
 from spondyl.result import Result, read_result
 from spondyl.result_measurements import Measurements
@@ -147,6 +148,7 @@ def _correct(folder: Path, what: str, plan: Plan, image: Path | str | None) -> R
 
 def _read(folder: Path) -> tuple[Result, Volume | None]:
     """The result and its mask; refuses one that this version could not write again."""
+    sweep(folder)
     if not (folder / RESULT).is_file():
         raise AnnotationError(f"{folder}: expected the result of one scan ({RESULT}), found none")
     result = Result.read(folder / RESULT)

@@ -5,7 +5,7 @@ the models below by :func:`json_schema` (a test holds the two together). Later v
 program read every earlier schema version.
 """
 
-import json
+import reprlib
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -15,6 +15,7 @@ import spondyl
 from spondyl.anatomy import label_of, name_of
 from spondyl.errors import AnnotationError
 from spondyl.io.atomic import write_text
+from spondyl.io.documents import read_json
 from spondyl.result_history import Answer, Correction
 from spondyl.result_measurements import Measurements
 from spondyl.result_parts import (
@@ -144,16 +145,11 @@ class Result(Part):
         Raises:
             AnnotationError: no such file, no JSON, another schema version, or not this format.
         """
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise AnnotationError(f"{path}: cannot be read: {error.strerror}") from error
-        except ValueError as error:
-            raise AnnotationError(f"{path}: expected a result of 'spondyl predict', found no JSON") from error
+        content = read_json(Path(path), AnnotationError)
         version = content.get("schema_version") if isinstance(content, dict) else None
         if version != SCHEMA_VERSION:
             raise AnnotationError(
-                f"{path}: result format version {SCHEMA_VERSION} expected, found {version}; "
+                f"{path}: result format version {SCHEMA_VERSION} expected, found {reprlib.repr(version)}; "
                 "predict again, or use the program version that wrote it"
             )
         try:
@@ -187,7 +183,10 @@ def read_result(path: Path | str, *, mask: bool = False) -> Spine:
         return spine
     from spondyl.io import read_mask
 
-    return replace(spine, mask=read_mask(path.parent / result.files["mask"], result.grid))
+    name = result.files["mask"]
+    if Path(name).name != name:
+        raise AnnotationError(f"{path}: the mask {name!r} does not lie beside it")
+    return replace(spine, mask=read_mask(path.parent / name, result.grid))
 
 
 def json_schema() -> dict[str, Any]:

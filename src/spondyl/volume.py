@@ -22,6 +22,9 @@ __all__ = ["Grid", "Volume"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_FURTHEST_MM = 1e7
+"""No scanner is ten kilometres long; beyond, squares and determinants would overflow some day."""
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -44,8 +47,8 @@ class Grid:
         if len(shape) != 3 or min(shape) < 1:
             raise ImageError(f"an image needs three axes of at least one voxel, found {shape}")
         affine = np.array(self.affine, dtype=np.float64)
-        if affine.shape != (4, 4) or not np.isfinite(affine).all():
-            raise ImageError("the affine is not a finite 4 x 4 matrix")
+        if affine.shape != (4, 4) or not (np.abs(affine) <= _FURTHEST_MM).all():  # refuses NaN too
+            raise ImageError("the affine is not a finite 4 x 4 matrix of millimetres")
         if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
             raise ImageError("the affine cannot be inverted: an axis has zero length")
         affine.setflags(write=False)

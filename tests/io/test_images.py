@@ -240,8 +240,8 @@ BAD_HEADERS = {
     "zero spacing": ({"codes": (1, 0), "pixdim": (1, 0, 1, 1, 0, 0, 0, 0)}, "voxel size"),
     "negative spacing": ({"codes": (1, 0), "pixdim": (1, 1, -1, 1, 0, 0, 0, 0)}, "voxel size"),
     "NaN spacing": ({"codes": (0, 0), "pixdim": (1, 1, np.nan, 1, 0, 0, 0, 0)}, "voxel size"),
-    "NaN affine": ({"srow": (1, 0, 0, np.nan, 0, 1, 0, 0, 0, 0, 1, 0)}, "not finite"),
-    "flat affine": ({"srow": (1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0)}, "invertible"),
+    "NaN affine": ({"srow": (1, 0, 0, np.nan, 0, 1, 0, 0, 0, 0, 1, 0)}, "not a finite"),
+    "flat affine": ({"srow": (1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0)}, "cannot be inverted"),
     "metres": ({"srow": (0.001, 0, 0, 0, 0, 0.001, 0, 0, 0, 0, 0.003, 0)}, "mm"),
     "not NIfTI": ({"magic": b"abcd"}, "NIfTI"),
 }

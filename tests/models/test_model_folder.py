@@ -87,7 +87,7 @@ def _edit(path, **changes):
         (lambda m: _flip(m / "detection.onnx"), "detection.onnx: damaged: sha256"),
         (lambda m: (m / "detection.safetensors").unlink(), "detection.safetensors: missing"),
         (lambda m: (m / "model.json").unlink(), "model.json is missing"),
-        (lambda m: (m / "model.json").write_text("{"), "cannot be read as JSON"),
+        (lambda m: (m / "model.json").write_text("{"), "not valid JSON"),
         (lambda m: (m / "model.json").write_text("[]"), "version 1 expected, found None"),
         (lambda m: _edit(m / "model.json", schema_version=SCHEMA_VERSION + 1), "version 1 expected, found 2"),
         (lambda m: _edit(m / "model.json", surprise=1), "damaged: surprise"),

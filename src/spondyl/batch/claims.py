@@ -4,19 +4,15 @@ A claim is a lock of the operating system on a hidden file beside the scan's fol
 process that holds it, however that ends, so nothing has to be cleaned up after a crash.
 """
 
-import glob
-import logging
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from spondyl.io.atomic import refused
+from spondyl.io.temporary import sweep
 
 __all__ = ["claimed"]
-
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -43,7 +39,7 @@ def claimed(folder: Path) -> Iterator[bool]:
         return
     try:
         if left_over:
-            _sweep(folder)
+            sweep(folder)
         yield True
     finally:
         claim.unlink(missing_ok=True)  # while the lock is held: nobody can lock a file that is gone
@@ -72,11 +68,3 @@ def _locked(claim: Path) -> int | None:
         except FileNotFoundError:
             pass
         os.close(file)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what :func:`spondyl.io.atomic.atomic_folder` could not, because its process was killed."""
-    for leftover in folder.parent.glob(f".{glob.escape(folder.name)}.????????"):
-        if leftover.is_dir():
-            logger.info("%s: left by a run that was killed; removed", leftover)
-            shutil.rmtree(leftover, ignore_errors=True)

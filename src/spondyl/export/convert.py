@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from shutil import copytree
 
 from spondyl.errors import AnnotationError, OutputError
 from spondyl.export.formats import FORMATS, check_formats
+from spondyl.io.atomic import atomic_folder
 from spondyl.result import Result, read_result
 
 __all__ = ["export_result"]
@@ -45,9 +47,14 @@ def export_result(
             )
         if path.exists() and kind not in ours and not overwrite:
             raise OutputError(f"{path}: exists; --overwrite replaces it")
-    for kind, path in paths.items():
-        FORMATS[kind].write(spine, result.grid, path)
-    if to is None and any(kind not in result.files for kind in kinds):
-        files = {**result.files, **{kind: FORMATS[kind].name for kind in kinds}}
-        result.model_copy(update={"files": files}).write(folder / "result.json")
+    if to is not None:
+        for kind, path in paths.items():
+            FORMATS[kind].write(spine, result.grid, path)
+        return paths
+    with atomic_folder(folder) as new:  # the files and the list of them appear together
+        copytree(folder, new, dirs_exist_ok=True, symlinks=True)
+        for kind, path in paths.items():
+            FORMATS[kind].write(spine, result.grid, new / path.name)
+        files = {**result.files, **{kind: path.name for kind, path in paths.items()}}
+        result.model_copy(update={"files": files}).write(new / "result.json")
     return paths

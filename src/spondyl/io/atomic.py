@@ -2,14 +2,13 @@
 
 import errno
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from spondyl.errors import DiskFullError, OutputError
+from spondyl.io.temporary import swap, temporary_beside
 
 __all__ = ["atomic_folder", "atomic_path", "check_writable", "refused", "write_text"]
 
@@ -40,17 +39,11 @@ def atomic_path(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        with temporary_beside(target) as folder:
+            yield folder / target.name
+            (folder / target.name).replace(target)
     except OSError as error:
         raise refused(target, error) from error
-    temporary = folder / target.name
-    try:
-        yield temporary
-        temporary.replace(target)
-    except OSError as error:
-        raise refused(target, error) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -66,21 +59,14 @@ def atomic_folder(target: Path | str) -> Iterator[Path]:
     target = Path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
-            new, old = Path(temporary) / "new", Path(temporary) / "old"
+        with temporary_beside(target) as folder:
+            new = folder / "new"
             new.mkdir()
             try:
                 yield new
             except OutputError as error:  # name the file where the user would have found it
                 raise type(error)(str(error).replace(str(new), str(target))) from error
-            if target.exists():
-                target.rename(old)
-            try:
-                new.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
+            swap(new, target, folder)
     except OSError as error:
         raise refused(target, error) from error
 

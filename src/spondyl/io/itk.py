@@ -8,8 +8,8 @@ import numpy as np
 
 from spondyl.errors import ImageError, MissingDependencyError
 from spondyl.io.atomic import atomic_path
-from spondyl.io.nifti import MAX_VOXELS, check_shape, check_spacing
-from spondyl.volume import Grid, Volume
+from spondyl.io.nifti import MAX_VOXELS, check_shape, checked_grid
+from spondyl.volume import Volume
 
 __all__ = ["READABLE", "WRITABLE", "read_itk", "write_itk"]
 
@@ -48,8 +48,7 @@ def read_itk(path: Path) -> Volume:
     affine = np.eye(4)
     affine[:3, :3] = (np.reshape(image.GetDirection(), (axes, axes)) * np.array(image.GetSpacing()))[:3, :3]
     affine[:3, 3] = image.GetOrigin()[:3]
-    grid = Grid(shape, _LPS @ affine)
-    check_spacing(path, grid)
+    grid = checked_grid(path, shape, _LPS @ affine)
     data = sitk.GetArrayFromImage(image).T.reshape(shape, order="F")  # a view: in the file's order
     return Volume(data, grid)
 

@@ -23,7 +23,7 @@ from spondyl.io.atomic import atomic_path
 from spondyl.io.nifti_voxels import read_scaled
 from spondyl.volume import Grid, Volume
 
-__all__ = ["NO_ORIENTATION", "check_shape", "check_size", "read_nifti", "write_nifti"]
+__all__ = ["NO_ORIENTATION", "check_shape", "check_size", "checked_grid", "read_nifti", "write_nifti"]
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +71,7 @@ def read_nifti(path: Path) -> Volume:
         raise ImageError(f"{path}: expected one number per voxel, found {_describe(dtype)}; not a CT")
     offset = _offset(path, header)
     check_size(path, shape, dtype.itemsize, offset, compressed=path.suffix.lower() == ".gz")
-    grid = Grid(shape, _affine(path, header))
-    check_spacing(path, grid)
+    grid = checked_grid(path, shape, _affine(path, header))
     slope, intercept = _scaling(path, header)
     try:
         data = read_scaled(path, offset, dtype, shape, slope, intercept)
@@ -155,16 +154,22 @@ def check_size(
         )
 
 
-def check_spacing(path: Path, grid: Grid) -> None:
-    """Refuse voxel sizes that no CT in millimetres has.
+def checked_grid(path: Path, shape: tuple[int, int, int], affine: npt.NDArray[np.float64]) -> Grid:
+    """A grid that a CT in millimetres may have.
 
     Raises:
-        ImageError: a size outside :data:`SPACING_RANGE_MM`.
+        ImageError: the affine is not finite and invertible, or a voxel size is outside
+            :data:`SPACING_RANGE_MM`.
     """
+    try:
+        grid = Grid(shape, affine)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}; damaged header") from error
     low, high = SPACING_RANGE_MM
     if not all(low <= size <= high for size in grid.spacing_mm):
         found = " x ".join(f"{size:.4g}" for size in grid.spacing_mm)
         raise ImageError(f"{path}: voxels of {found} mm; expected {low:g} to {high:g} mm (is the unit mm?)")
+    return grid
 
 
 def _read_header(path: Path) -> _Header:
@@ -232,8 +237,6 @@ def _affine(path: Path, header: _Header) -> npt.NDArray[np.float64]:
             raise ImageError(f"{path}: the orientation in the header is damaged ({error})") from error
         if not _is_oriented(header):
             _log.warning("%s: the header holds no orientation; taken as left, front, head", path)
-    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-9:
-        raise ImageError(f"{path}: the matrix from voxels to mm is not finite and invertible; damaged header")
     return np.asarray(affine, dtype=np.float64)
 
 

@@ -13,6 +13,7 @@ pickled, so a model of unknown origin can be read without running its author's c
 
 import hashlib
 import json
+import reprlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from pydantic import ValidationError
 
 from spondyl.errors import ModelError, OutputError
 from spondyl.io.atomic import atomic_folder, check_writable
+from spondyl.io.documents import read_json
 from spondyl.models.info import SCHEMA_VERSION, ModelInfo, Stage, StageInfo
 
 __all__ = [
@@ -223,14 +225,11 @@ def _read_info(folder: Path) -> ModelInfo:
         raise ModelError(
             f"{folder}: is no model folder: {_INFO_NAME} is missing; give the folder that train wrote"
         )
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{path}: cannot be read as JSON: {error}") from error
+    content = read_json(path, ModelError)
     version = content.get("schema_version") if isinstance(content, dict) else None
     if version != SCHEMA_VERSION:
         raise ModelError(
-            f"{path}: model format version {SCHEMA_VERSION} expected, found {version}; "
+            f"{path}: model format version {SCHEMA_VERSION} expected, found {reprlib.repr(version)}; "
             "use the program version that wrote it, or train again"
         )
     try:

@@ -62,6 +62,6 @@ class ModelInfo(BaseModel):
 
     @model_validator(mode="after")
     def _recipe_has_a_name(self) -> Self:
-        if not self.recipe.get("name"):
+        if not (isinstance(self.recipe.get("name"), str) and self.recipe["name"]):
             raise ValueError("recipe needs a name")
         return self

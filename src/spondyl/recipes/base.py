@@ -1,5 +1,6 @@
 """What all recipes share: the base classes, and reading and writing them as YAML."""
 
+import reprlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -19,6 +20,7 @@ from pydantic import (
 
 from spondyl.errors import InputError
 from spondyl.io.atomic import write_text
+from spondyl.io.documents import read_text
 
 __all__ = ["Spec", "TrainingSpec", "WorkingSpec", "load_recipe", "recipe_from", "save_recipe"]
 
@@ -100,8 +102,10 @@ def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> BaseModel
         InputError: no such recipe, or a value that it does not take.
     """
     name = content.get("name")
-    if name not in _HOMES:
-        raise InputError(f"{source}: recipe {name!r} is unknown; name one of: {', '.join(_HOMES)}")
+    if not isinstance(name, str) or name not in _HOMES:
+        raise InputError(
+            f"{source}: recipe {reprlib.repr(name)} is unknown; name one of: {', '.join(_HOMES)}"
+        )
     module, _, attribute = _HOMES[name].partition(":")
     kind: type[BaseModel] = getattr(import_module(module), attribute)
     try:
@@ -109,7 +113,9 @@ def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> BaseModel
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{source}: {where}: {first['msg']} (found {first['input']!r})") from error
+        raise InputError(
+            f"{source}: {where}: {first['msg']} (found {reprlib.repr(first['input'])})"
+        ) from error
 
 
 def _merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,12 +142,12 @@ def load_recipe(path: Path | str) -> BaseModel:
     if str(path) in _HOMES:
         return recipe_from({"name": str(path)})
     path = Path(path)
+    text = read_text(path, InputError)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path}: the recipe cannot be read: {reason}") from error
-    except yaml.YAMLError as error:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise InputError(f"{path}: a recipe holds no YAML aliases (*name); write the values out")
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a day such as 2026-13-45
         raise InputError(f"{path}: the recipe is not YAML: {error}") from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: a recipe is a YAML mapping with 'name', found {type(content).__name__}")

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from spondyl.errors import AnnotationError
 from spondyl.io.centroids import lml, slicer_mrk, table, verse_json
-from spondyl.io.centroids.text import read_json
+from spondyl.io.documents import read_json
 from spondyl.spine import Spine
 from spondyl.volume import Grid, Volume
 
@@ -46,7 +46,7 @@ def read_centroids(
     if suffix == ".csv":
         return table.read(path)
     if suffix == ".json":
-        document = read_json(path)
+        document = read_json(path, AnnotationError)
         if isinstance(document, dict):
             return slicer_mrk.parse(document, path)
         return verse_json.parse(document, path, _needed(path, grid), mask=mask, frame=frame)

@@ -1,54 +1,40 @@
 """What the centroid formats share: reading text, names of vertebrae, building the spine."""
 
-import json
 import math
 import re
+import reprlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from spondyl.anatomy import LABEL_OF, NAMES
 from spondyl.errors import AnnotationError
+from spondyl.io import documents
 from spondyl.spine import Spine, Vertebra
 
-__all__ = ["build_spine", "checked_label", "number", "parse_label", "read_json", "read_text"]
+__all__ = ["build_spine", "checked_label", "number", "parse_label", "read_text"]
 
 _DECORATION = re.compile(
     r"^(vertebrae?[_\s-]*)?(?P<name>[A-Za-z]\d+)([_\s-]*cent(er|re|roid))?$", re.IGNORECASE
 )
 
 
+_FURTHEST: Final = 1e9
+"""Larger numbers are no coordinates, and would overflow in what is computed with them."""
+
+
 def read_text(path: Path) -> str:
-    """The whole file as UTF-8, with or without byte order mark.
+    """The whole file, see :func:`spondyl.io.documents.read_text`.
 
     Raises:
-        AnnotationError: the file is missing, empty, unreadable or not text.
+        AnnotationError: the file is missing, empty, unreadable, too large or not text.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path}: not a text file ({error.reason} at byte {error.start})") from error
-    except OSError as error:
-        raise AnnotationError(f"{path}: cannot be read: {error.strerror or error}") from error
+    text = documents.read_text(path, AnnotationError)
     if not text.strip():
         raise AnnotationError(
             f"{path}: empty file; a scan without vertebrae needs a file with its header only"
         )
     return text
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
-
-    Raises:
-        AnnotationError: missing, or not JSON.
-    """
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise AnnotationError(f"{path}: not valid JSON (line {error.lineno}: {error.msg})") from error
-    except RecursionError:
-        raise AnnotationError(f"{path}: not a centroid file (nested too deeply)") from None
 
 
 def parse_label(text: str, where: str) -> int:
@@ -88,10 +74,10 @@ def number(value: Any, where: str) -> float:
     """
     try:
         result = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         result = math.nan
-    if not math.isfinite(result):
-        raise AnnotationError(f"{where}: expected a number, found {value!r}")
+    if not abs(result) <= _FURTHEST:
+        raise AnnotationError(f"{where}: expected a number, found {reprlib.repr(value)}")
     return result
 
 
