@@ -7,6 +7,7 @@ are ignored.
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 from spondyl.errors import AnnotationError
@@ -27,20 +28,12 @@ def read(path: Path) -> Spine:
         AnnotationError: a column is missing, an unknown label, not a number; the message has the
             line number.
     """
-    rows = csv.DictReader(io.StringIO(read_text(path)), skipinitialspace=True)
-    header = [column.strip() for column in rows.fieldnames or ()]
-    rows.fieldnames = header
-    missing = [column for column in _POINT if column not in header]
-    if missing or not {"name", "label"} & set(header):
-        raise AnnotationError(
-            f"{path}: expected the columns {','.join(COLUMNS)} (name or label, and RAS+ mm),"
-            f" found {','.join(header)}"
-        )
+    text = io.StringIO(read_text(path), newline=None)  # whatever ends its lines
+    rows = csv.DictReader(text, skipinitialspace=True)
     try:
-        vertebrae = [_vertebra(row, f"{path}, line {rows.line_num}") for row in rows]
+        return build_spine(_vertebrae(rows, path), path)
     except csv.Error as error:
         raise AnnotationError(f"{path}, line {rows.line_num}: not valid CSV ({error})") from error
-    return build_spine(vertebrae, path)
 
 
 def write(spine: Spine, path: Path) -> None:
@@ -55,6 +48,19 @@ def write(spine: Spine, path: Path) -> None:
         probability = "" if vertebra.probability is None else f"{vertebra.probability:.4f}"
         lines.append(f"{vertebra.name},{vertebra.label},{x:.4f},{y:.4f},{z:.4f},{probability}")
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _vertebrae(rows: "csv.DictReader[str]", path: Path) -> Iterator[Vertebra]:
+    header = [column.strip() for column in rows.fieldnames or ()]
+    rows.fieldnames = header
+    missing = [column for column in _POINT if column not in header]
+    if missing or not {"name", "label"} & set(header):
+        raise AnnotationError(
+            f"{path}: expected the columns {','.join(COLUMNS)} (name or label, and RAS+ mm),"
+            f" found {','.join(header)}"
+        )
+    for row in rows:
+        yield _vertebra(row, f"{path}, line {rows.line_num}")
 
 
 def _vertebra(row: dict[str, str | None], where: str) -> Vertebra:
