@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
+ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 AXIAL = (1, 0, 0, 0, 1, 0)
 SAGITTAL = (0, 1, 0, 0, 0, -1)
 CORONAL = (1, 0, 0, 0, 0, -1)
@@ -53,7 +54,7 @@ class Series:
         ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
         ds.SOPClassUID, ds.SOPInstanceUID = CT, meta.MediaStorageSOPInstanceUID
         ds.StudyInstanceUID, ds.SeriesInstanceUID = self.study_uid, self.series_uid
-        ds.FrameOfReferenceUID = self.study_uid[:60] + ".1"
+        ds.FrameOfReferenceUID = (self.study_uid or "1.2")[:60] + ".1"
         ds.Modality, ds.ImageType = "CT", ["ORIGINAL", "PRIMARY", "AXIAL"]
         ds.PatientName, ds.PatientID, ds.PatientBirthDate = "Secret^Person", "HUSH4711", "19500102"
         ds.SeriesNumber, ds.SeriesDescription, ds.InstanceNumber = 3, "Spine 2.5", index + 1
@@ -76,6 +77,39 @@ class Series:
         for name, index in enumerate(range(len(made)) if order is None else order):
             made[index].save_as(folder / f"IM{name:04d}", enforce_file_format=True)
         return folder
+
+    def write_enhanced(self, file: Path, order=None) -> Path:
+        """The same as one multi-frame file; frames in the order given."""
+        made = list(self.datasets())
+        made = [made[index] for index in (range(len(made)) if order is None else order)]
+        ds = made[0]
+        pixels = b"".join(one.PixelData for one in made)
+        ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = ENHANCED_CT
+        ds.NumberOfFrames = len(made)
+        shared, turn, measures = Dataset(), Dataset(), Dataset()
+        turn.ImageOrientationPatient = ds.ImageOrientationPatient
+        measures.PixelSpacing, measures.SliceThickness = ds.PixelSpacing, ds.SliceThickness
+        shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [turn], [measures]
+        ds.SharedFunctionalGroupsSequence = [shared]
+        ds.PerFrameFunctionalGroupsSequence = [_frame(one) for one in made]
+        for keyword in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness",
+                        "RescaleSlope", "RescaleIntercept", "RescaleType"):  # fmt: skip
+            delattr(ds, keyword)
+        ds.PixelData = pixels
+        file.parent.mkdir(parents=True, exist_ok=True)
+        ds.save_as(file, enforce_file_format=True)
+        return file
+
+
+def _frame(one: Dataset) -> Dataset:
+    frame, place, values, content = Dataset(), Dataset(), Dataset(), Dataset()
+    place.ImagePositionPatient = one.ImagePositionPatient
+    values.RescaleSlope, values.RescaleIntercept = one.RescaleSlope, one.RescaleIntercept
+    values.RescaleType = one.RescaleType
+    content.StackID, content.FrameAcquisitionNumber = "1", one.get("AcquisitionNumber", 1)
+    frame.PlanePositionSequence, frame.PixelValueTransformationSequence = [place], [values]
+    frame.FrameContentSequence = [content]
+    return frame
 
 
 def store(ds: Dataset, hu: np.ndarray) -> None:

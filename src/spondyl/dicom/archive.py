@@ -8,11 +8,13 @@ from typing import Final
 
 from spondyl.errors import ImageError
 
-__all__ = ["ARCHIVE_ERRORS", "is_zip", "members", "open_archive"]
+__all__ = ["ARCHIVE_ERRORS", "BROKEN", "is_zip", "members", "open_archive"]
+
+BROKEN: Final = (zipfile.BadZipFile, zlib.error)
+"""What reading a damaged member raises."""
 
 ARCHIVE_ERRORS: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
+    *BROKEN,
     EOFError,
     NotImplementedError,
     RuntimeError,

@@ -47,6 +47,8 @@ def one_per_place(slices: Sequence[Slice], heights_mm: Sequence[float]) -> tuple
         notes.append(f"{len(slices) - len(sorted_slices)} copies of slices were left out")
     places = _places(sorted_slices)
     extra = sum(len(place) - 1 for place in places)
+    if len(places) == 1 and extra:
+        raise ImageError(f"all {extra + 1} slices lie at one place (bolus tracking?)")
     if extra == 0:
         return [place[0] for place in places], notes
     chosen = _one_acquisition(places)

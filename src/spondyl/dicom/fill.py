@@ -1,6 +1,6 @@
 """Slices put onto the lattice of their stack, one after the other."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ __all__ = ["Filler"]
 Array = npt.NDArray[Any]
 
 
+_SAME: Final = 1e-6
+
+
 class Filler:
     """Takes slices in order and interpolates what lies between them; holds two slices at most.
 
@@ -25,23 +28,29 @@ class Filler:
 
     def __init__(self, stack: Stack, dtype: np.dtype[Any]) -> None:
         self._stack = stack
-        columns, rows, count = stack.grid.shape
-        self._data: Array = np.empty((count, rows, columns), dtype)
+        self._data: Array = np.empty((0, 0, 0), dtype)
         self._added = 0
         self._before: Array | None = None
 
     def add(self, hu: Array) -> None:
-        """The next slice, ``(rows, columns)``."""
-        if self._stack.shifts_vox.any():
-            hu = self._moved(hu, self._stack.shifts_vox[self._added])
-        place = float(self._stack.places_vox[self._added])
-        if self._before is None:
-            self._put(0, hu)
+        """The next slice, ``(rows, columns)``.
+
+        What lies between two slices is interpolated between pixels of the same index: the way the patient
+        moved, also where the gantry was tilted.
+        """
+        now, places, shifts = self._added, self._stack.places_vox, self._stack.shifts_vox
+        if self._before is None:  # the first slice is sound, so memory may be taken
+            columns, rows, count = self._stack.grid.shape
+            self._data = np.empty((count, rows, columns), self._data.dtype)
+            self._put(0, hu, shifts[0])
         else:
-            start = float(self._stack.places_vox[self._added - 1])
-            for k in range(int(np.floor(start + 1e-6)) + 1, int(np.floor(place + 1e-6)) + 1):
-                share = min((k - start) / (place - start), 1.0)
-                self._put(k, hu if share > 1 - 1e-6 else self._before * (1 - share) + hu * share)
+            for k in range(_first_after(places[now - 1]), _first_after(places[now])):
+                share = min((k - places[now - 1]) / (places[now] - places[now - 1]), 1.0)
+                if share > 1 - _SAME:
+                    self._put(k, hu, shifts[now])
+                else:
+                    shift = shifts[now - 1] * (1 - share) + shifts[now] * share
+                    self._put(k, self._before * (1 - share) + hu * share, shift)
         self._before = hu
         self._added += 1
 
@@ -49,7 +58,9 @@ class Filler:
         """The finished volume."""
         return Volume(self._data.transpose(2, 1, 0), self._stack.grid)
 
-    def _put(self, k: int, hu: Array) -> None:
+    def _put(self, k: int, hu: Array, shift: Array) -> None:
+        if self._stack.shifts_vox.any():
+            hu = self._moved(hu, shift)
         whole = self._data.dtype.kind == "i"
         if whole and hu.dtype.kind == "f":
             hu = np.rint(hu)
@@ -62,7 +73,12 @@ class Filler:
         """A slice on the larger canvas, displaced by ``(columns, rows)`` pixels; air around it."""
         _, rows, columns = self._data.shape
         canvas = np.full((rows, columns), AIR_HU, np.float32)
-        i, j = np.floor(shift + 1e-6).astype(int)
+        i, j = np.floor(shift + _SAME).astype(int)
         canvas[j : j + hu.shape[0], i : i + hu.shape[1]] = hu
         rest = np.maximum(shift - (i, j), 0)[::-1]
         return np.asarray(ndimage.shift(canvas, rest, order=1, mode="nearest", prefilter=False))
+
+
+def _first_after(place: float) -> int:
+    """The first voxel behind a place."""
+    return int(np.floor(place + _SAME)) + 1

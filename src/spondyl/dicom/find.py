@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from spondyl.dicom.archive import BROKEN
 from spondyl.dicom.geometry import Stack, arrange
 from spondyl.dicom.headers import read_header
 from spondyl.dicom.series import SeriesInfo
@@ -57,6 +58,8 @@ def find_series(path: Path | str) -> tuple[SeriesInfo, ...]:
             try:
                 header = read_header(source, opener)
             except ImageError as error:
+                if isinstance(error.__cause__, BROKEN):
+                    raise
                 damaged.append(str(error))
                 continue
             if header is not None:

@@ -28,6 +28,7 @@ _STRAIGHT_MM: Final = 0.1
 _SAME_AXES: Final = 2e-3
 _LEAST: Final = 3
 _MOST_SLICES: Final = 10_000
+_FARTHEST_MM: Final = 1e5
 
 FloatArray = npt.NDArray[np.float64]
 _LPS_TO_RAS: Final = np.array([-1.0, -1.0, 1.0])
@@ -73,6 +74,8 @@ def arrange(slices: Sequence[Slice]) -> Stack:
     if len(kept) < _LEAST:
         raise ImageError(f"{len(kept)} slice(s) at different places; a volume needs at least {_LEAST}")
     corners = np.array([piece.position_mm for piece in kept])
+    if np.abs(corners).max() > _FARTHEST_MM:
+        raise ImageError(f"slices {np.abs(corners).max():.3g} mm from the origin; damaged header")
     places, step, more = _even_places(corners @ normal)
     notes += more
     spacing = (kept[0].pixel_mm[1], kept[0].pixel_mm[0], step)
@@ -89,7 +92,7 @@ def arrange(slices: Sequence[Slice]) -> Stack:
     affine = np.eye(4)
     affine[:3, :3] = np.column_stack([row, column, normal]) * spacing
     affine[:3, 3] = start
-    affine[:3] *= _LPS_TO_RAS[:, None]
+    affine[:3] = affine[:3] * _LPS_TO_RAS[:, None] + 0.0  # no -0.0
     return Stack(tuple(kept), Grid((columns, rows, count), affine), places, shifts, tuple(notes))
 
 
@@ -157,7 +160,8 @@ def _even_places(heights: FloatArray) -> tuple[FloatArray, float, list[str]]:
         better = (heights[-1] - heights[0]) / whole[-1]
         if np.abs(heights - heights[0] - whole * better).max() <= _EVEN_MM:
             missing = int(whole[-1]) + 1 - len(heights)
-            return whole, float(better), [f"{missing} missing slices were interpolated"]
+            note = f"{missing} slices were interpolated where steps are wider, up to {steps.max():.2f} mm"
+            return whole, float(better), [note]
     step = float(np.quantile(steps, 0.1))
     note = f"steps of {steps.min():.2f} to {steps.max():.2f} mm were interpolated to even {step:.2f} mm"
     return (heights - heights[0]) / step, step, [note]

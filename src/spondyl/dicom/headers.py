@@ -16,7 +16,7 @@ from spondyl.dicom.tags import (
     text,
     words,
 )
-from spondyl.errors import ImageError
+from spondyl.errors import ImageError, SpondylError
 
 __all__ = ["MOMENTS", "read_dataset", "read_header"]
 
@@ -34,6 +34,9 @@ MOMENTS: Final = (
 MAX_PIXELS: Final = 1 << 26
 """Rows x columns; no CT has more than 4096 x 4096."""
 
+MAX_HEADER: Final = 1 << 26
+"""Bytes before the pixels; an enhanced CT of a whole body needs some 10 MB."""
+
 _TAGS: Final = [
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ImageType"),
     *("SeriesNumber", "SeriesDescription", "InstanceNumber", "RescaleType", "LossyImageCompression"),
@@ -47,15 +50,12 @@ _TAGS: Final = [
 _DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 
 
-def read_dataset(
-    source: Source, stream: IO[bytes], *, pixels: bool = False, tags: list[str] | None = None
-) -> Any:
-    """A pydicom data set.
+def read_dataset(source: Source, stream: IO[bytes], tags: list[str] | None = None) -> Any:
+    """A pydicom data set up to its pixels, where the stream stands afterwards.
 
     Args:
         source: For messages.
         stream: The file.
-        pixels: Read the pixels, too.
         tags: Keywords to read; ``None`` reads all.
 
     Raises:
@@ -71,9 +71,18 @@ def read_dataset(
     stream.seek(0)
     try:
         with pydicom.config.disable_value_validation():
-            return pydicom.dcmread(stream, force=True, stop_before_pixels=not pixels, specific_tags=tags)
+            dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
     except READ_ERRORS as error:
         raise ImageError(f"{source}: truncated or damaged DICOM ({type(error).__name__})") from error
+    if "TransferSyntaxUID" not in dataset.file_meta:  # files from before there was a file header
+        implicit, little = dataset.original_encoding
+        syntax = pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
+        dataset.file_meta.TransferSyntaxUID = syntax if little else pydicom.uid.ExplicitVRBigEndian
+    if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
+        raise ImageError(f"{source}: unknown transfer syntax; damaged header")
+    if stream.tell() > MAX_HEADER:
+        raise ImageError(f"{source}: a header of {stream.tell():,} bytes; damaged")
+    return dataset
 
 
 def read_header(source: Source, opener: Opener) -> Header | None:
@@ -88,7 +97,9 @@ def read_header(source: Source, opener: Opener) -> Header | None:
             if not looks_like_dicom(stream.read(132)):
                 return None
             stream.seek(0)
-            dataset = read_dataset(source, stream, tags=_TAGS)
+            dataset = read_dataset(source, stream, _TAGS)
+    except SpondylError:
+        raise
     except READ_ERRORS as error:
         raise ImageError(f"{source}: cannot be read ({type(error).__name__})") from error
     with pydicom_of(source.path).config.disable_value_validation():

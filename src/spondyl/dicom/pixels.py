@@ -7,15 +7,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from spondyl.dicom.multiframe import MAX_FRAMES
+from spondyl.dicom.pixel_data import codestream_shape
 from spondyl.dicom.slices import Slice
 from spondyl.dicom.tags import READ_ERRORS, flag, number
 from spondyl.errors import ImageError
 from spondyl.io.images import AIR_HU
 
-__all__ = ["is_whole", "slice_hu"]
+__all__ = ["is_whole", "pixel_bytes", "slice_hu"]
 
 _TISSUE_HU: Final = (-1000, 3071)
-_DECODE_ERRORS: Final = (*READ_ERRORS, RuntimeError, MemoryError)
 
 Array = npt.NDArray[Any]
 
@@ -38,7 +39,6 @@ def slice_hu(dataset: Any, piece: Slice) -> Array:
     Raises:
         ImageError: truncated, damaged, or compressed in a way that cannot be decoded.
     """
-    _check_format(dataset, piece)
     stored = _stored(dataset, piece)
     slope, intercept = piece.rescale
     if slope == 0:
@@ -51,35 +51,54 @@ def slice_hu(dataset: Any, piece: Slice) -> Array:
     return hu
 
 
-def _check_format(dataset: Any, piece: Slice) -> None:
-    """Refuse what the header asks for before any memory is taken."""
+def pixel_bytes(dataset: Any, piece: Slice) -> int:
+    """Bytes of a file's pixels by its header, before any memory is taken for them.
+
+    Raises:
+        ImageError: impossible numbers of bits, or another size than when the header was first read.
+    """
     allocated, stored, high = (flag(dataset, word) for word in ("BitsAllocated", "BitsStored", "HighBit"))
     if allocated not in (8, 16, 32) or not 0 < stored <= allocated or high != stored - 1:
         raise ImageError(f"{piece.source}: {stored} of {allocated} bits, the highest {high}; damaged header")
     if (flag(dataset, "Rows"), flag(dataset, "Columns")) != piece.shape:
         raise ImageError(f"{piece.source}: changed while it was read")
-    if "PixelData" not in dataset:
-        raise ImageError(f"{piece.source}: no pixels in the file; truncated? Copy it again")
-    expected = piece.shape[0] * piece.shape[1] * (allocated // 8) * max(flag(dataset, "NumberOfFrames"), 1)
-    native = not dataset.file_meta.TransferSyntaxUID.is_compressed if "file_meta" in vars(dataset) else True
-    if native and len(dataset.PixelData) < expected:
-        raise ImageError(
-            f"{piece.source}: truncated: {len(dataset.PixelData):,} of {expected:,} bytes; copy it again"
-        )
+    frames = flag(dataset, "NumberOfFrames") or 1
+    if not 0 < frames <= MAX_FRAMES:
+        raise ImageError(f"{piece.source}: {frames} frames; damaged header")
+    return piece.shape[0] * piece.shape[1] * (allocated // 8) * frames
 
 
 def _stored(dataset: Any, piece: Slice) -> Array:
     """Stored values, ``(rows, columns)``, with the bits above those in use removed."""
+    from pydicom.encaps import get_frame
     from pydicom.pixels.utils import pixel_array
 
+    syntax, index = dataset.file_meta.TransferSyntaxUID, piece.frame or 0
     try:
-        values: Array = pixel_array(dataset, index=piece.frame or 0, raw=True)
-    except _DECODE_ERRORS as error:
-        raise ImageError(f"{piece.source}: pixels cannot be decoded ({_reason(error)})") from error
+        if syntax.is_encapsulated:
+            frame = get_frame(
+                dataset.PixelData,
+                index,
+                extended_offsets=_offsets(dataset),
+                number_of_frames=flag(dataset, "NumberOfFrames") or 1,
+            )
+            if codestream_shape(frame) not in (None, piece.shape):
+                raise ValueError("another size than in the header")
+        values: Array = pixel_array(dataset, index=index, raw=True)
+    except READ_ERRORS as error:
+        raise ImageError(
+            f"{piece.source}: {syntax.name} pixels cannot be decoded ({_reason(error)})"
+        ) from error
     if values.shape != piece.shape:
         raise ImageError(f"{piece.source}: {values.shape} pixels decoded, {piece.shape} expected")
     spare = values.dtype.itemsize * 8 - flag(dataset, "BitsStored")
     return values if spare == 0 else (values << spare) >> spare
+
+
+def _offsets(dataset: Any) -> tuple[bytes, bytes] | None:
+    """Where the frames of a multi-frame file begin, if it says so outside of its pixels."""
+    table, lengths = dataset.get("ExtendedOffsetTable"), dataset.get("ExtendedOffsetTableLengths")
+    return (table, lengths) if table and lengths else None
 
 
 def _padding(dataset: Any, stored: Array, piece: Slice) -> npt.NDArray[np.bool_]:

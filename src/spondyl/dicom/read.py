@@ -11,8 +11,10 @@ from spondyl.dicom.choose import choose_series
 from spondyl.dicom.fill import Filler
 from spondyl.dicom.find import find_series
 from spondyl.dicom.geometry import Stack
-from spondyl.dicom.headers import read_dataset
-from spondyl.dicom.pixels import is_whole, slice_hu
+from spondyl.dicom.headers import MAX_HEADER, read_dataset
+from spondyl.dicom.multiframe import MAX_FRAMES
+from spondyl.dicom.pixel_data import attach_pixels
+from spondyl.dicom.pixels import is_whole, pixel_bytes, slice_hu
 from spondyl.dicom.series import SeriesInfo
 from spondyl.dicom.slices import Slice
 from spondyl.dicom.sources import Opener
@@ -25,6 +27,8 @@ from spondyl.volume import Volume
 __all__ = ["DicomSeries", "read_series"]
 
 _log = logging.getLogger(__name__)
+
+_SPARE = 1 << 16  # some programs fill up their files
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,8 +135,18 @@ def _read(stack: Stack) -> tuple[Volume, tuple[Any, ...]]:
 
 
 def _whole(piece: Slice, opener: Opener) -> Any:
+    """A file's data set with its pixels.
+
+    Raises:
+        ImageError: truncated, damaged, or larger than its image can be.
+    """
+    most = 4 * piece.shape[0] * piece.shape[1] * (MAX_FRAMES if piece.frame is not None else 1)
     try:
+        if opener.size(piece.source) > most + MAX_HEADER:
+            raise ImageError(f"{piece.source}: larger than a file of {piece.shape} pixels can be")
         with opener.whole(piece.source) as stream:
-            return read_dataset(piece.source, stream, pixels=True)
+            dataset = read_dataset(piece.source, stream)
+            attach_pixels(dataset, piece.source, stream, pixel_bytes(dataset, piece) + _SPARE)
+            return dataset
     except OSError as error:
         raise ImageError(f"{piece.source}: cannot be read: {error.strerror or error}") from error

@@ -2,7 +2,7 @@
 
 import math
 import re
-import struct
+from collections.abc import MutableSequence
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -22,20 +22,8 @@ __all__ = [
     "words",
 ]
 
-READ_ERRORS: Final = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    struct.error,
-    RecursionError,
-)
-"""What pydicom may raise over a damaged file (its own errors are derived from these)."""
+READ_ERRORS: Final = Exception
+"""What pydicom may raise over a damaged file: nearly anything."""
 
 Dataset = Any  # pydicom's, whose attributes are known by keyword only
 
@@ -68,7 +56,7 @@ def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     value = _get(dataset, keyword)
     if value is None:
         return ()
-    parts = [value] if isinstance(value, (str, bytes, int, float)) else list(value)
+    parts = list(value) if isinstance(value, MutableSequence) else [value]  # a person's name is iterable, too
     return tuple("".join(c for c in str(part) if c.isprintable()).strip() for part in parts)
 
 
