@@ -129,7 +129,7 @@ def test_corrections_can_be_taken_back(found, data):
         states.append(result)
     while len(states) > 1:
         states.pop()
-        result, _ = without_last(result)
+        result = without_last(result)
         assert result == states[-1]
     assert result.model_answer is None
 

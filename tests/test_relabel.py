@@ -168,6 +168,50 @@ def test_a_vertebra_of_the_mask_alone_follows_too(tmp_path):
         corrections.relabel(folder, {"T12": "L1"}, only=True)
 
 
+def test_a_deleted_vertebra_takes_its_voxels_along_and_comes_back(folder):
+    before = contents(folder)
+    corrections.delete(folder, "T12")
+    assert read_result(folder).names == ("T11", "L1")
+    for name in ("mask.nii.gz", "mask.seg.nrrd", "segmentations"):
+        assert set(np.unique(read_mask(folder / name, GRID).data)) == {0, 18, 20}
+    assert set(np.unique(read_mask(folder / "model_mask.nii.gz").data)) == {0, 18, 19, 20}
+    corrections.shift(folder, 1)
+    once = contents(folder)
+    corrections.delete(folder, "L2")
+    assert set(np.unique(read_mask(folder / "mask.nii.gz").data)) == {0, 19}
+    corrections.undo(folder)
+    assert contents(folder) == once
+    corrections.undo(folder)
+    corrections.undo(folder)
+    assert contents(folder) == before
+
+
+def test_moved_and_added_vertebrae_leave_the_mask_alone(folder):
+    before = read_mask(folder / "mask.nii.gz").data
+    point = tuple(GRID.to_world((12, 9, 5)))
+    corrections.add(folder, "L2", point)
+    corrections.move(folder, "t12", tuple(GRID.to_world((12, 9, 30))))
+    spine = read_result(folder)
+    assert spine.names == ("T11", "T12", "L1", "L2")
+    for name in ("centroids.json", "centroids.csv", "centroids.lml", "centroids.mrk.json"):
+        read = read_centroids(folder / name, GRID)
+        np.testing.assert_allclose(read["L2"].centroid_mm, point, atol=5e-3)
+        np.testing.assert_allclose(read["T12"].centroid_mm, GRID.to_world((12, 9, 30)), atol=5e-3)
+    np.testing.assert_array_equal(read_mask(folder / "mask.nii.gz").data, before)
+    assert not (folder / "model_mask.nii.gz").exists()
+
+
+def test_redo_makes_a_correction_again(folder):
+    corrections.delete(folder, "T12")
+    corrected = contents(folder)
+    entry = Result.read(folder / "result.json").history[-1]
+    corrections.undo(folder)
+    corrections.redo(folder, entry)
+    assert contents(folder) == corrected
+    with pytest.raises(AnnotationError, match="'delete T12' was made on another state"):
+        corrections.redo(folder, entry)
+
+
 def test_only_some(folder):
     corrections.relabel(folder, {"L1": "L2", "T12": "T13"}, only=True)
     assert read_result(folder).names == ("T11", "T13", "L2")
@@ -222,6 +266,9 @@ BAD = {
     "none": (lambda f: corrections.relabel(f, {}), InputError, "would change"),
     "two leaders": (lambda f: corrections.relabel(f, {"T12": "L1", "L1": "L2"}), InputError, "--only"),
     "by nothing": (lambda f: corrections.shift(f, 0), InputError, "changes nothing"),
+    "moving out": (lambda f: corrections.move(f, "L1", (0, 0, 900)), AnnotationError, "outside of the scan"),
+    "adding twice": (lambda f: corrections.add(f, "L1", (0, 0, 0)), AnnotationError, "there is a L1"),
+    "deleting nothing": (lambda f: corrections.delete(f, "C3"), AnnotationError, "there is no C3"),
     "no folder": (lambda f: corrections.shift(f / "no", 1), AnnotationError, "found none"),
     "no image": (lambda f: corrections.shift(f, 1, image=f / "no.nii.gz"), ImageError, "no such file"),
 }

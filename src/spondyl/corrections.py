@@ -1,27 +1,37 @@
-"""Names corrected by hand: one label is put right, and the others follow.
+"""Corrections by hand: one label is put right, and the others follow; vertebrae are moved, added, deleted.
 
-Every correction is kept in ``result.json`` beside the model's own answer, so it can be taken back.
-The rules by which the others follow are in ``docs/outputs.md``.
+Every correction is kept in ``result.json`` beside the model's own answer, so it can be taken back
+(:mod:`spondyl.replay`). The rules by which the others follow are in ``docs/outputs.md``.
 """
 
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import spondyl
-from spondyl.anatomy import LABEL_OF, NAMES, ORDER, RANK, label_of, name_of
+from spondyl.anatomy import NAMES, ORDER, RANK, name_of
 from spondyl.errors import AnnotationError
-from spondyl.quality import checked_names
-from spondyl.quality.codes import ABOUT_NAMES
+from spondyl.replay import EXTRA, with_history
 from spondyl.result import Result
-from spondyl.result_history import Answer, Correction
-from spondyl.result_parts import FoundVertebra, ProgramInfo, Remark
-from spondyl.spine import Spine, Vertebra
+from spondyl.result_history import Correction
+from spondyl.result_parts import PointMm, ProgramInfo
 
-__all__ = ["Renaming", "corrected", "extras_of", "follow", "rename_some", "shift_all", "without_last"]
+__all__ = [
+    "Renaming",
+    "added",
+    "corrected",
+    "deleted",
+    "extras_of",
+    "follow",
+    "moved",
+    "rename_some",
+    "shift_all",
+    "with_again",
+    "without_last",
+]
 
-EXTRA: Final = (LABEL_OF["T13"], LABEL_OF["L6"])
-"""Levels that are only counted where a spine has them."""
+_OUTSIDE_MM: Final = 10.0
+"""A vertebra cut by the border may have its centre this far outside of the scan."""
 
 Renaming = dict[int, int]
 
@@ -111,97 +121,110 @@ def corrected(result: Result, renaming: Mapping[int, int], what: str, extras: Co
         what: The correction in words.
         extras: Which of T13 and L6 count as levels from now on.
     """
-    correction = Correction(
-        what=what,
-        renamed={
-            name_of(old): name_of(renaming[old])
-            for old in sorted(renaming, key=RANK.__getitem__)
-            if renaming[old] != old
-        },
-        counting=tuple(NAMES[label] for label in EXTRA if label in extras),
-        when=datetime.now(UTC).isoformat(timespec="seconds"),
-        program=ProgramInfo(version=spondyl.__version__),
-    )
-    return _renamed(result, (*result.history, correction))
+    renamed = {
+        name_of(old): name_of(renaming[old])
+        for old in sorted(renaming, key=RANK.__getitem__)
+        if renaming[old] != old
+    }
+    return with_history(result, (*result.history, _correction(what, extras, renamed=renamed)))
 
 
-def without_last(result: Result) -> tuple[Result, Renaming]:
-    """A result without its last correction, and the renaming that leads back.
+def moved(result: Result, label: int, centroid_mm: PointMm) -> Result:
+    """A result with one centroid elsewhere.
+
+    Raises:
+        AnnotationError: there is no such vertebra, or the point lies outside of the scan.
+    """
+    labels = [found.label for found in result.vertebrae]
+    _check_there(labels, [label])
+    point = _checked_point(result, centroid_mm)
+    correction = _correction(f"move {NAMES[label]}", extras_of(labels, result), moved={NAMES[label]: point})
+    return with_history(result, (*result.history, correction))
+
+
+def deleted(result: Result, label: int, labels: Collection[int]) -> Result:
+    """A result without one vertebra.
+
+    Args:
+        result: As it is.
+        label: VerSe number of what is no vertebra.
+        labels: All that are there, by centroid or by voxels.
+
+    Raises:
+        AnnotationError: there is no such vertebra.
+    """
+    _check_there(labels, [label])
+    extras = extras_of(labels, result) - {label}
+    correction = _correction(f"delete {NAMES[label]}", extras, removed=(NAMES[label],))
+    return with_history(result, (*result.history, correction))
+
+
+def added(result: Result, label: int, centroid_mm: PointMm) -> Result:
+    """A result with one more vertebra.
+
+    Raises:
+        AnnotationError: there is one of this name, or the point lies outside of the scan.
+    """
+    labels = [found.label for found in result.vertebrae]
+    if label in labels:
+        raise AnnotationError(f"there is a {name_of(label)} already; move it, or rename it first")
+    point = _checked_point(result, centroid_mm)
+    extras = extras_of([*labels, label], result)
+    correction = _correction(f"add {NAMES[label]}", extras, added={NAMES[label]: point})
+    return with_history(result, (*result.history, correction))
+
+
+def without_last(result: Result) -> Result:
+    """A result without its last correction.
 
     Raises:
         AnnotationError: there is none.
     """
     if not result.history:
-        raise AnnotationError("nothing to undo: the names are those the model gave")
-    back = {label_of(new): label_of(old) for old, new in result.history[-1].renamed.items()}
-    return _renamed(result, result.history[:-1]), back
+        raise AnnotationError("nothing to undo: all is as the model gave it")
+    return with_history(result, result.history[:-1])
 
 
-def _renamed(result: Result, history: tuple[Correction, ...]) -> Result:
-    """The model's answer under the names that a history leads to."""
-    answer = result.model_answer or Answer(
-        vertebrae=result.vertebrae,
-        numbering_probability=result.numbering_probability,
-        alternatives=result.alternatives,
-        flags=result.flags,
-        measurements=result.measurements,
-    )
-    now = answer if _leads_back(answer, history) else _by_hand(answer, history)
-    return result.model_copy(
-        update={
-            "vertebrae": now.vertebrae,
-            "numbering_probability": now.numbering_probability,
-            "alternatives": now.alternatives,
-            "flags": now.flags,
-            "measurements": now.measurements,
-            "history": history,
-            "model_answer": answer if history else None,
-        }
-    )
+def with_again(result: Result, correction: Correction, labels: Collection[int]) -> Result:
+    """A result with a correction that was taken back before.
+
+    Args:
+        result: As it was when the correction was first made.
+        correction: The entry of the history.
+        labels: All that are there, by centroid or by voxels.
+
+    Raises:
+        AnnotationError: the correction does not fit this result.
+    """
+    names = {found.name for found in result.vertebrae}
+    there = names | {name_of(label) for label in labels}
+    wanted = {*correction.renamed, *correction.removed}
+    if not wanted <= there or not correction.moved.keys() <= names or correction.added.keys() & names:
+        raise AnnotationError(f"{correction.what!r} was made on another state of this result")
+    return with_history(result, (*result.history, correction))
 
 
-def _by_hand(answer: Answer, history: tuple[Correction, ...]) -> Answer:
-    """The answer under other names; what was thought of its own names no longer holds."""
-    after = {found.name: _name_after(found.name, history) for found in answer.vertebrae}
-    spine = checked_names(Spine(tuple(_under(found, after[found.name]) for found in answer.vertebrae)))
-    flags = (
-        *(remark for remark in answer.flags if remark.code not in ABOUT_NAMES),
-        *map(Remark.of, spine.flags),
-        *(_anomaly(vertebra.name) for vertebra in spine if vertebra.label in EXTRA),
-        Remark(code="corrected", message="Names were corrected by hand."),
-    )
-    table = {label_of(old): label_of(new) for old, new in after.items()}
-    return Answer(
-        vertebrae=tuple(map(FoundVertebra.of, spine)),
-        numbering_probability=None,
-        alternatives=(),
-        flags=flags,
-        measurements=answer.measurements and answer.measurements.relabelled(table),
+def _correction(what: str, extras: Collection[int], **changes: Any) -> Correction:
+    """An entry of the history, made now."""
+    return Correction(
+        what=what,
+        counting=tuple(NAMES[label] for label in EXTRA if label in extras),
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+        program=ProgramInfo(version=spondyl.__version__),
+        **{"renamed": {}, **changes},
     )
 
 
-def _under(found: FoundVertebra, name: str) -> Vertebra:
-    """A vertebra of the model's under another name, which the model gave no probability."""
-    return Vertebra(
-        label_of(name),
-        found.centroid_mm,
-        found.probability if name == found.name else None,
-        tuple(remark.to_flag() for remark in found.flags if remark.code not in ABOUT_NAMES),
-    )
+def _checked_point(result: Result, centroid_mm: PointMm) -> PointMm:
+    """RAS+ mm as ``result.json`` holds them: rounded to 0.001 mm.
 
-
-def _anomaly(name: str) -> Remark:
-    return Remark(code="enumeration_anomaly", message=f"There is a {name}.")
-
-
-def _leads_back(answer: Answer, history: tuple[Correction, ...]) -> bool:
-    return all(_name_after(found.name, history) == found.name for found in answer.vertebrae)
-
-
-def _name_after(name: str, history: tuple[Correction, ...]) -> str:
-    for correction in history:
-        name = correction.renamed.get(name, name)
-    return name
+    Raises:
+        AnnotationError: the point lies outside of the scan.
+    """
+    x, y, z = (round(float(value), 3) for value in centroid_mm)
+    if not result.grid.contains((x, y, z), _OUTSIDE_MM):
+        raise AnnotationError(f"({x:g}, {y:g}, {z:g}) mm lies outside of the scan")
+    return x, y, z
 
 
 def _check_there(labels: Collection[int], wanted: Collection[int]) -> None:

@@ -1,50 +1,38 @@
 """Correcting a result on disk: all its files are rewritten together, or none.
 
-Names follow the rules of :mod:`spondyl.corrections`; the files are those the result lists. The
+Corrections follow the rules of :mod:`spondyl.corrections`; the files are those the result lists. The
 preview needs the scan, which is looked for where it was when it was predicted.
 """
 
-import logging
-import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from spondyl.anatomy import NAMES, label_of
 from spondyl.corrections import (
-    Renaming,
+    added,
     corrected,
+    deleted,
     extras_of,
     follow,
+    moved,
     rename_some,
     shift_all,
+    with_again,
     without_last,
 )
-from spondyl.errors import AnnotationError, ImageError, InputError, MissingDependencyError
-from spondyl.export import FORMATS, check_formats
-from spondyl.io.atomic import atomic_folder
+from spondyl.errors import AnnotationError, InputError
 from spondyl.io.masks import label_counts
-from spondyl.io.temporary import sweep
-from spondyl.outputs import RESULT, write_files
-from spondyl.result import Result, read_result
-from spondyl.result_measurements import Measurements
-from spondyl.spine import Spine
-from spondyl.volume import Volume
+from spondyl.result import Result
+from spondyl.result_history import Correction
+from spondyl.result_parts import PointMm
+from spondyl.rewrite import naming, read_for_correction, rewrite
 
-__all__ = ["relabel", "shift", "undo"]
+__all__ = ["add", "delete", "move", "redo", "relabel", "shift", "undo"]
 
-logger = logging.getLogger(__name__)
-
-_WITHOUT_SCAN: Final = (
-    "the preview is drawn without it, and nothing is measured again; --image names the scan"
-)
-
-Plan = Callable[[Collection[int], Collection[int]], tuple[Renaming, Collection[int]]]
-"""From the labels of a result and its extra levels to the renaming and the extra levels after it."""
+Plan = Callable[[Result, frozenset[int]], Result]
+"""From a result and the labels that are there, by centroid or by voxels, to the corrected result."""
 
 
 def shift(folder: Path | str, by: int, *, image: Path | str | None = None) -> Result:
@@ -67,10 +55,12 @@ def shift(folder: Path | str, by: int, *, image: Path | str | None = None) -> Re
     if by == 0:
         raise InputError("a shift by 0 changes nothing; give a number of levels, such as 1 or -1")
 
-    def plan(labels: Collection[int], extras: Collection[int]) -> tuple[Renaming, Collection[int]]:
-        return shift_all(labels, by, extras), extras
+    def plan(result: Result, labels: frozenset[int]) -> Result:
+        _check_any(labels)
+        extras = extras_of(labels, result)
+        return corrected(result, shift_all(labels, by, extras), f"shift by {by}", extras)
 
-    return _correct(Path(folder), f"shift by {by}", plan, image)
+    return _correct(Path(folder), plan, image)
 
 
 def relabel(
@@ -100,14 +90,87 @@ def relabel(
     if len(wanted) > 1 and not only:
         raise InputError("one vertebra leads the others; to rename several and no other, add --only")
 
-    def plan(labels: Collection[int], extras: Collection[int]) -> tuple[Renaming, Collection[int]]:
-        if only:
-            return rename_some(labels, wanted, extras)
-        ((old, new),) = wanted.items()
-        return follow(labels, old, new, extras)
-
     what = " ".join(f"{NAMES[old]}={NAMES[new]}" for old, new in wanted.items())
-    return _correct(Path(folder), f"{what} only" if only else what, plan, image)
+
+    def plan(result: Result, labels: frozenset[int]) -> Result:
+        _check_any(labels)
+        extras = extras_of(labels, result)
+        if only:
+            renaming, after = rename_some(labels, wanted, extras)
+            return corrected(result, renaming, f"{what} only", after)
+        ((old, new),) = wanted.items()
+        renaming, after = follow(labels, old, new, extras)
+        return corrected(result, renaming, what, after)
+
+    return _correct(Path(folder), plan, image)
+
+
+def move(folder: Path | str, name: str, centroid_mm: PointMm, *, image: Path | str | None = None) -> Result:
+    """Put the centroid of a vertebra elsewhere; its voxels stay.
+
+    Args:
+        folder: The result of one scan.
+        name: Of the vertebra.
+        centroid_mm: RAS+ mm.
+        image: The scan, for the preview, if it has moved.
+
+    Returns:
+        What ``result.json`` holds now.
+
+    Raises:
+        AnnotationError: no result, one of another version or damaged; no such vertebra; a point outside
+            of the scan.
+        ImageError: ``image`` is not the scan of this result.
+        OutputError: the files cannot be written. Whatever is raised, nothing was changed.
+    """
+    label = label_of(name)
+    return _correct(Path(folder), lambda result, _: moved(result, label, centroid_mm), image)
+
+
+def delete(folder: Path | str, name: str, *, image: Path | str | None = None) -> Result:
+    """Take out what is no vertebra, with its voxels; the others keep their names.
+
+    The model's mask is kept beside the result, so that it can be taken back.
+
+    Args:
+        folder: The result of one scan.
+        name: Of the vertebra.
+        image: The scan, for the preview, if it has moved.
+
+    Returns:
+        What ``result.json`` holds now.
+
+    Raises:
+        AnnotationError: no result, one of another version or damaged; no such vertebra.
+        ImageError: ``image`` is not the scan of this result.
+        OutputError: the files cannot be written. Whatever is raised, nothing was changed.
+    """
+    label = label_of(name)
+    return _correct(Path(folder), lambda result, labels: deleted(result, label, labels), image)
+
+
+def add(folder: Path | str, name: str, centroid_mm: PointMm, *, image: Path | str | None = None) -> Result:
+    """Put in a vertebra that was missed. Nobody saw its voxels, so it gets none.
+
+    Voxels that bear its name already, without a centroid, become its own.
+
+    Args:
+        folder: The result of one scan.
+        name: Of the vertebra; the others keep theirs.
+        centroid_mm: RAS+ mm.
+        image: The scan, for the preview, if it has moved.
+
+    Returns:
+        What ``result.json`` holds now.
+
+    Raises:
+        AnnotationError: no result, one of another version or damaged; there is a vertebra of this
+            name; a point outside of the scan.
+        ImageError: ``image`` is not the scan of this result.
+        OutputError: the files cannot be written. Whatever is raised, nothing was changed.
+    """
+    label = label_of(name)
+    return _correct(Path(folder), lambda result, _: added(result, label, centroid_mm), image)
 
 
 def undo(folder: Path | str, *, image: Path | str | None = None) -> Result:
@@ -125,121 +188,40 @@ def undo(folder: Path | str, *, image: Path | str | None = None) -> Result:
         ImageError: ``image`` is not the scan of this result.
         OutputError: the files cannot be written. Whatever is raised, nothing was changed.
     """
-    folder = Path(folder)
-    result, mask = _read(folder)
-    with _naming(folder):
-        before, back = without_last(result)
-    return _rewrite(folder, before, mask and _renumbered(mask, back), image)
+    return _correct(Path(folder), lambda result, _: without_last(result), image)
 
 
-def _correct(folder: Path, what: str, plan: Plan, image: Path | str | None) -> Result:
-    """Rename as planned, and rewrite the files."""
-    result, mask = _read(folder)
-    labels = {found.label for found in result.vertebrae}
-    if not labels:
-        raise AnnotationError(f"{folder}: no vertebra was found in this scan, so there is none to rename")
-    if mask is not None:  # may hold a vertebra whose centroid was not found
-        labels |= set(np.flatnonzero(label_counts(mask.data))[1:].tolist())
-    with _naming(folder):
-        renaming, extras = plan(labels, extras_of(labels, result))
-        new = corrected(result, renaming, what, extras)
-    return _rewrite(folder, new, mask and _renumbered(mask, renaming), image)
+def redo(folder: Path | str, correction: Correction, *, image: Path | str | None = None) -> Result:
+    """Make a correction again that was taken back.
 
+    Args:
+        folder: The result of one scan.
+        correction: The last entry of ``Result.history`` before :func:`undo`.
+        image: The scan, for the preview, if it has moved.
 
-def _read(folder: Path) -> tuple[Result, Volume | None]:
-    """The result and its mask; refuses one that this version could not write again."""
-    sweep(folder)
-    if not (folder / RESULT).is_file():
-        raise AnnotationError(f"{folder}: expected the result of one scan ({RESULT}), found none")
-    result = Result.read(folder / RESULT)
-    unknown = sorted(set(result.files) - set(FORMATS) - {"preview"})
-    if unknown:
-        raise AnnotationError(
-            f"{folder}: lists {', '.join(unknown)}, which this version of the program cannot rewrite;"
-            " use the version that wrote it"
-        )
-    check_formats(kind for kind in result.files if kind != "preview")
-    mask = read_result(folder, mask=True).mask
-    lacking = [kind for kind in result.files if kind in FORMATS and FORMATS[kind].needs_mask]
-    if mask is None and lacking:
-        raise AnnotationError(f"{folder}: lists {', '.join(lacking)}, but no mask to make them from")
-    return result, mask
-
-
-def _rewrite(folder: Path, result: Result, mask: Volume | None, image: Path | str | None) -> Result:
-    """Write all files under their new names beside the old ones, then swap the folders."""
-    wanted = "preview" in result.files or result.measurements is not None
-    volume = _scan(folder, result, image) if wanted else None
-    spine: Spine = replace(result.to_spine(), mask=mask)
-    if volume is not None and _measured_under_other_names(result):
-        from spondyl.morphometry import measure
-
-        spine = replace(spine, measurements=measure(volume, spine))
-        result = result.model_copy(
-            update={"measurements": spine.measurements and Measurements.of(spine.measurements)}
-        )
-    with atomic_folder(folder) as new:
-        for other in folder.iterdir():
-            if other.name not in {RESULT, *result.files.values()}:  # somebody's notes
-                _copy(other, new / other.name)
-        files = write_files(spine, result.grid, new, result.files, volume)
-        result = result.model_copy(update={"files": files})
-        result.write(new / RESULT)
-    return result
-
-
-def _measured_under_other_names(result: Result) -> bool:
-    """Whether there are measurements whose names have changed since they were taken."""
-    if result.measurements is None or result.model_answer is None:
-        return False
-    return [v.name for v in result.vertebrae] != [v.name for v in result.model_answer.vertebrae]
-
-
-def _scan(folder: Path, result: Result, image: Path | str | None) -> Volume | None:
-    """The scan of a result, or nothing where it is no longer found.
+    Returns:
+        What ``result.json`` holds now.
 
     Raises:
-        ImageError: the image given by hand cannot be read, or is another one.
+        AnnotationError: no result, one of another version or damaged, or another state than the one
+            the correction was made on.
+        ImageError: ``image`` is not the scan of this result.
+        OutputError: the files cannot be written. Whatever is raised, nothing was changed.
     """
-    from spondyl.io import read_image
-
-    if image is not None:
-        return _on_grid(read_image(image), result, image)
-    if result.scan.path is None:
-        logger.warning("%s: where the scan lies is not recorded, so %s", folder, _WITHOUT_SCAN)
-        return None
-    path = folder / result.scan.path
-    try:
-        return _on_grid(read_image(path), result, path)
-    except (ImageError, MissingDependencyError) as error:
-        logger.warning("%s, so %s", error, _WITHOUT_SCAN)
-        return None
+    return _correct(Path(folder), lambda result, labels: with_again(result, correction, labels), image)
 
 
-def _on_grid(volume: Volume, result: Result, path: Path | str) -> Volume:
-    if not volume.grid.is_close(result.grid):
-        raise ImageError(f"{path}: not the scan of this result: it lies on another grid")
-    return volume
+def _correct(folder: Path, plan: Plan, image: Path | str | None) -> Result:
+    """Correct as planned, and rewrite the files."""
+    before, mask = read_for_correction(folder)
+    labels = {found.label for found in before.vertebrae}
+    if mask is not None:  # may hold a vertebra whose centroid was not found
+        labels |= set(np.flatnonzero(label_counts(mask.data))[1:].tolist())
+    with naming(folder):
+        after = plan(before, frozenset(labels))
+    return rewrite(folder, before, after, mask, image)
 
 
-def _renumbered(mask: Volume, renaming: Mapping[int, int]) -> Volume:
-    table = np.arange(256, dtype=np.uint8)
-    for old, new in renaming.items():
-        table[old] = new
-    return Volume(table[mask.data], mask.grid)
-
-
-def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        shutil.copytree(source, target)
-    else:
-        shutil.copy2(source, target)
-
-
-@contextmanager
-def _naming(folder: Path) -> Iterator[None]:
-    """Let errors say which result they are about."""
-    try:
-        yield
-    except AnnotationError as error:
-        raise AnnotationError(f"{folder}: {error}; nothing was changed") from error
+def _check_any(labels: frozenset[int]) -> None:
+    if not labels:
+        raise AnnotationError("no vertebra was found in this scan, so there is none to rename")

@@ -1,7 +1,7 @@
 """The measurements in ``result.json``; what they mean is in ``docs/measurements.md``."""
 
-from collections.abc import Mapping
-from typing import Literal, Self
+from collections.abc import Collection, Mapping
+from typing import Final, Literal, Self
 
 from pydantic import Field
 
@@ -34,6 +34,16 @@ class MeasuredValue(Part):
 
 
 Values = dict[str, MeasuredValue]
+
+
+_CHANGED: Final = {
+    "value": None,
+    "uncertainty": None,
+    "refused": Remark(
+        code="corrected", message="Vertebrae were corrected by hand; measure again with the scan."
+    ),
+    "remarks": (),
+}
 
 
 class MeasuredVertebra(Part):
@@ -107,6 +117,17 @@ class Measurements(Part):
                 Curve(label_of(c.upper), label_of(c.lower), c.angle.to_measurement(), c.convex)
                 for c in self.curves
             ),
+        )
+
+    def without(self, names: Collection[str]) -> Self:
+        """The same without some vertebrae; what lies across them is refused until somebody measures again."""
+        return self.model_copy(
+            update={
+                "vertebrae": tuple(v for v in self.vertebrae if v.name not in names),
+                "discs": tuple(d for d in self.discs if d.upper not in names and d.lower not in names),
+                "angles": {name: v.model_copy(update=_CHANGED) for name, v in self.angles.items()},
+                "curves": (),
+            }
         )
 
     def relabelled(self, new_labels: Mapping[int, int]) -> Self:

@@ -12,6 +12,7 @@ __all__ = [
     "FoundVertebra",
     "OtherNumbering",
     "Part",
+    "PointMm",
     "ProgramInfo",
     "Remark",
     "Scan",

@@ -75,6 +75,54 @@ def test_a_correction_reaches_list_result_and_mask(working, case):
     assert working.post(f"{case}/undo").status_code == 422
 
 
+def test_vertebrae_are_moved_deleted_and_added(working, case):
+    def correct(**body):
+        answer = working.post(f"{case}/corrections", json=body)
+        assert answer.status_code == 200, answer.text
+        return [found["name"] for found in answer.json()["vertebrae"]]
+
+    before = working.get(f"{case}/result").json()
+    assert correct(kind="delete", vertebra="S1") == ["L1", "L2"]
+    assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 20, 21}
+    assert correct(kind="add", name="L3", centroid_mm=[31, 18, 20]) == ["L1", "L2", "L3"]
+    assert correct(kind="move", vertebra="L2", centroid_mm=[30, 20, 41]) == ["L1", "L2", "L3"]
+    assert working.get(f"{case}/result").json()["vertebrae"][1]["centroid_mm"] == [30, 20, 41]
+    assert correct(kind="shift", by=1) == ["L2", "L3", "L4"]
+    last = working.get(f"{case}/result").json()
+    for _ in range(4):
+        working.post(f"{case}/undo").raise_for_status()
+    assert working.get(f"{case}/result").json() == before
+    assert working.get(case).json()["redo"] == 4
+    for _ in range(4):
+        working.post(f"{case}/redo").raise_for_status()
+    assert working.get(f"{case}/result").json() == last
+    assert working.post(f"{case}/redo").json()["detail"].startswith("nothing to redo")
+    working.post(f"{case}/undo")
+    assert correct(kind="delete", vertebra="L1") == ["L2", "L3"]
+    assert working.get(case).json()["redo"] == 0
+
+
+REFUSED = [
+    ({"kind": "relabel", "vertebra": "C3", "name": "C4"}, "there is no C3"),
+    ({"kind": "relabel", "vertebra": "X", "name": "C4"}, "'X' is not a vertebra name"),
+    ({"kind": "move", "vertebra": "L1", "centroid_mm": [0, 0, 5000]}, "outside of the scan"),
+    ({"kind": "move", "vertebra": "L1", "centroid_mm": [0, 0]}, "body.move.centroid_mm"),
+    ({"kind": "add", "name": "L1", "centroid_mm": [30, 20, 40]}, "there is a L1 already"),
+    ({"kind": "shift", "by": 0}, "changes nothing"),
+    ({"kind": "shift", "by": -25}, "would leave C1..S2"),
+    ({"kind": "paint"}, "body"),
+]
+
+
+def test_a_wrong_correction_is_refused_in_words(working, case):
+    for body, why in REFUSED:
+        answer = working.post(f"{case}/corrections", json=body)
+        assert answer.status_code == 422
+        assert why in answer.json()["detail"]
+        assert "cases/" not in answer.json()["detail"]
+    assert working.get(case).json()["corrected"] is False
+
+
 def test_export_is_a_zip_of_what_was_asked_for(working, case):
     answer = working.get(f"{case}/export", params={"formats": "csv,nrrd"})
     assert answer.headers["content-disposition"] == 'attachment; filename="patient.zip"'

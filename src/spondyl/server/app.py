@@ -68,7 +68,7 @@ def create_app(settings: Settings, *, work: bool = True) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = Context(settings, data, store, dispatcher, events)
-    add_error_answers(app)
+    add_error_answers(app, data.root)
     for module in (routes_cases, routes_results, routes_corrections, routes_server):
         app.include_router(module.router)
     if STATIC.is_dir():

@@ -1,6 +1,8 @@
 """Answers that are not a success: every one is ``{"detail": "a sentence"}``."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -48,8 +50,17 @@ def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {code: {"model": Problem, "description": _MEANINGS[code]} for code in codes}
 
 
-def add_error_answers(app: FastAPI) -> None:
-    """Turn what a route raises into an answer."""
+def add_error_answers(app: FastAPI, root: Path) -> None:
+    """Turn what a route raises into an answer.
+
+    Args:
+        app: What to add to.
+        root: The data folder; where it lies is nobody's business.
+    """
+    path = re.compile(re.escape(str(root)) + r"[^\s:,;]*(: )?")
+
+    def told(error: Exception) -> str:
+        return path.sub("", str(error))
 
     def answer(status: Callable[[Any], int], text: Callable[[Any], str]) -> Any:
         async def handler(_request: Request, error: Exception) -> JSONResponse:
@@ -60,9 +71,9 @@ def add_error_answers(app: FastAPI) -> None:
 
     app.add_exception_handler(HTTPException, answer(lambda e: e.status_code, lambda e: str(e.detail)))
     app.add_exception_handler(RequestValidationError, answer(lambda _: 422, _first_mistake))
-    app.add_exception_handler(InputError, answer(lambda _: 422, str))
-    app.add_exception_handler(MissingDependencyError, answer(lambda _: 501, str))
-    app.add_exception_handler(SpondylError, answer(lambda _: 507, str))
+    app.add_exception_handler(InputError, answer(lambda _: 422, told))
+    app.add_exception_handler(MissingDependencyError, answer(lambda _: 501, told))
+    app.add_exception_handler(SpondylError, answer(lambda _: 507, told))
 
 
 def _first_mistake(error: RequestValidationError) -> str:

@@ -12,7 +12,7 @@ from spondyl.server.layout import CaseFiles
 from spondyl.server.settings import Settings
 from spondyl.volume import Volume
 
-__all__ = ["check_self_contained", "read_upload", "reads_dicom"]
+__all__ = ["check_self_contained", "read_upload"]
 
 _IMAGES: Final = (".nii", ".nii.gz", ".mha", ".nrrd")
 """Formats of one file. ``.mhd`` and ``.nhdr`` name another file, which would be read for the sender."""
@@ -46,12 +46,14 @@ def read_upload(files: CaseFiles, settings: Settings) -> Volume:
     if images:
         check_self_contained(images[0])
         return read_image(images[0])
-    if not any(_is_dicom(path) for path in sent):
+    from spondyl.dicom import is_dicom, read_series
+
+    if not any(is_dicom(path) for path in sent):
         raise ImageError(
             f"no scan among {len(sent)} file(s); expected one {', '.join(_IMAGES)}, a DICOM series,"
             " or a zip of these"
         )
-    return _read_series(folder)
+    return read_series(folder).volume
 
 
 def check_self_contained(path: Path) -> None:
@@ -98,25 +100,3 @@ def _unpack(archive: Path, folder: Path, settings: Settings) -> None:
         unpack(archive, folder)
     except (DownloadError, zipfile.BadZipFile, ValueError) as error:
         raise InputError(f"the archive cannot be unpacked: {error}".replace(f"{archive}: ", "")) from error
-
-
-def _is_dicom(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(132)[128:] == b"DICM"
-
-
-def _read_series(folder: Path) -> Volume:
-    import spondyl.dicom
-
-    if not reads_dicom():
-        raise InputError(
-            "DICOM cannot be read by this version; convert it to NIfTI, for example with dcm2niix"
-        )
-    return spondyl.dicom.read_series(folder).volume
-
-
-def reads_dicom() -> bool:
-    """Whether DICOM series can be read."""
-    import spondyl.dicom
-
-    return "read_series" in spondyl.dicom.__all__

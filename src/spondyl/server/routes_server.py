@@ -1,5 +1,7 @@
 """The server itself: what it is, whether it is well, who may come in."""
 
+from importlib.util import find_spec
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -8,7 +10,6 @@ from spondyl.anatomy import COLOURS, NAMES, ORDER
 from spondyl.export import FORMATS
 from spondyl.server.context import Here
 from spondyl.server.errors import ApiError, answers
-from spondyl.server.intake import reads_dicom
 from spondyl.server.schemas import ExportFormat, Level, ServerInfo
 from spondyl.server.security import COOKIE, cookie_value, same_secret
 
@@ -47,7 +48,7 @@ async def get_info(here: Here) -> ServerInfo:
         cases=here.store.counts(),
         max_upload_mb=settings.max_upload_mb,
         max_files=settings.max_files,
-        dicom=reads_dicom(),
+        dicom=find_spec("pydicom") is not None,
         formats=[ExportFormat(name=word, file=kind.name, about=kind.about) for word, kind in FORMATS.items()],
         levels=[Level(name=NAMES[label], label=label, colour=_hex(COLOURS[label])) for label in ORDER],
     )
