@@ -12,6 +12,7 @@
     ├── DownloadError           a data set that cannot be fetched
     ├── TransferError           a DICOM or DICOMweb peer that cannot be reached, or refuses
     ├── MissingDependencyError  an optional extra is not installed
+    ├── WorkerError             processes that should do the work do not stay alive
     └── OutputError             results that cannot be written (no permission, something in the way)
         └── DiskFullError       no space left
 
@@ -31,6 +32,7 @@ __all__ = [
     "SampleError",
     "SpondylError",
     "TransferError",
+    "WorkerError",
 ]
 
 
@@ -72,6 +74,10 @@ class TransferError(SpondylError):
 
 class MissingDependencyError(SpondylError):
     """An optional dependency is not installed; the message names the extra to install."""
+
+
+class WorkerError(SpondylError):
+    """Processes that should do the work cannot be started, or do not stay alive."""
 
 
 class OutputError(SpondylError):

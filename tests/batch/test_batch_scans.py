@@ -3,12 +3,14 @@
 import hashlib
 import pickle
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from readers import toy_scan
 from spondyl.batch import Scan, find_scans
-from spondyl.errors import ImageError
+from spondyl.batch.scans import share
+from spondyl.errors import ImageError, InputError
 from spondyl.io import write_image
 
 
@@ -78,3 +80,18 @@ def test_a_scan_can_be_sent(scan_file):
     assert pickle.loads(pickle.dumps(scan)) == scan
     with scan.at_hand() as here:
         assert here.read().grid.shape == toy_scan().grid.shape
+
+
+def test_parts_are_disjoint_even_and_complete():
+    scans = [Scan(f"scan{number}", Path(f"{number}.nii")) for number in range(1000)]
+    parts = [share(scans, f"{number}/8") for number in range(8)]
+    assert sorted(scan.name for part in parts for scan in part) == sorted(scan.name for scan in scans)
+    assert all(90 < len(part) < 160 for part in parts)
+    assert share(scans[::-1], "3/8") == parts[3][::-1]  # whatever the order
+    assert share(scans, "0/1") == scans
+
+
+@pytest.mark.parametrize("part", ["", "1", "1/1", "2/1", "-1/2", "a/b", "0/0"])
+def test_what_is_no_part_is_refused(part):
+    with pytest.raises(InputError, match="0 to N - 1"):
+        share([], part)

@@ -11,7 +11,9 @@
 ...     print(record.status, record.name, record.vertebrae)
 """
 
+from spondyl.batch.executors.cluster import RayCluster
 from spondyl.batch.executors.inprocess import InProcess
+from spondyl.batch.executors.processes import ProcessPool
 from spondyl.batch.job import Job, make_job
 from spondyl.batch.manifest import MANIFEST, read_manifest
 from spondyl.batch.records import Record
@@ -23,6 +25,8 @@ __all__ = [
     "Failure",
     "InProcess",
     "Job",
+    "ProcessPool",
+    "RayCluster",
     "Record",
     "Scan",
     "find_scans",

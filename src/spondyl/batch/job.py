@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spondyl.batch.scans import is_url
 from spondyl.errors import ModelError
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class Job:
     measurements: bool = True
     overwrite: bool = False
     retry_failed: bool = False
+
+    def folder(self, name: str) -> str:
+        """Where the results of a scan are, or would be."""
+        return f"{self.out.rstrip('/')}/{name}"
 
     def load_pipeline(self) -> "Pipeline":
         """The pipeline, from model folders as this machine sees them.
@@ -117,7 +122,7 @@ def make_job(  # noqa: PLR0913 - fields of a job
         ModelError: the model cannot be read.
     """
     return Job(
-        str(out),
+        str(out if is_url(out) else Path(out)),
         choose_model(models).fingerprint,
         tuple(path.absolute() for path in models),
         engine,

@@ -7,41 +7,55 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, Protocol
+from uuid import uuid4
 
 from spondyl.batch.records import Record, record_from
+from spondyl.batch.scans import is_url
 from spondyl.io.atomic import refused
 
-__all__ = ["MANIFEST", "Manifest", "latest", "read_manifest"]
+__all__ = ["MANIFEST", "LocalManifest", "Manifest", "Writer", "latest", "read_manifest"]
 
 logger = logging.getLogger(__name__)
 
 MANIFEST: Final = "manifest.jsonl"
 
 
-class Manifest:
-    """Appends to a manifest; several processes may do so at once.
+class Manifest(Protocol):
+    """Takes a line per record; :meth:`close` at the end."""
 
-    Every line is on the disk before :meth:`append` returns, and a line that a killed process left unfinished
-    is closed, so that it costs no other.
-
-    Args:
-        path: The file; made with its folder when the first line is written.
-        run: Tells the lines of one run from those of another.
-    """
-
-    def __init__(self, path: Path, run: str) -> None:
-        self._path = path
-        self._run = run
-
-    def append(self, record: Record) -> None:
+    def add(self, line: str) -> None:
         """Add a line.
 
         Raises:
             OutputError: it cannot be written.
         """
-        when = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = json.dumps({"time": when, "run": self._run, **record.line()}, ensure_ascii=False)
+        ...
+
+    def close(self) -> None:
+        """Write what is not written yet.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        ...
+
+
+class LocalManifest(Manifest):
+    """Appends to a file; several processes may do so at once.
+
+    Every line is on the disk before :meth:`add` returns, and a line that a killed process left unfinished
+    is closed, so that it costs no other.
+
+    Args:
+        path: The file; made with its folder when the first line is written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, line: str) -> None:
+        """See :class:`Manifest`."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab+") as stream, _alone(stream.fileno()):
@@ -53,34 +67,72 @@ class Manifest:
         except OSError as error:
             raise refused(self._path, error) from error
 
+    def close(self) -> None:
+        """Nothing is left to write."""
 
-def read_manifest(path: Path | str) -> Iterator[Record]:
-    """All lines of a manifest, oldest first; what is no record is left out with a warning in the log.
+
+class Writer:
+    """Writes records into the manifest of a run.
 
     Args:
-        path: The file, or its folder. Where there is none, there are no lines.
+        out: Folder or URL of all results.
     """
-    path = Path(path)
-    path = path / MANIFEST if path.is_dir() else path
-    if not path.is_file():
-        return
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        for number, line in enumerate(stream, start=1):
-            try:
-                record = record_from(json.loads(line))
-            except ValueError:
-                record = None
-            if record is not None:
-                yield record
-            elif line.strip():
-                logger.warning("%s: line %d is no record (of a run that was killed?), left out", path, number)
+
+    def __init__(self, out: str) -> None:
+        self._run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
+        self._manifest: Manifest = LocalManifest(Path(out) / MANIFEST)
+        if is_url(out):
+            from spondyl.batch.remote_manifest import RemoteManifest
+
+            self._manifest = RemoteManifest(out, self._run)
+
+    def write(self, record: Record) -> None:
+        """Add a record, with the time and the run.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        when = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": when, "run": self._run, **record.line()}
+        self._manifest.add(json.dumps(line, ensure_ascii=False))
+
+    def close(self) -> None:
+        """See :meth:`Manifest.close`."""
+        self._manifest.close()
+
+
+def read_manifest(out: Path | str) -> Iterator[Record]:
+    """All records of all runs, oldest first; a line that holds none is left out with a warning in the log.
+
+    Args:
+        out: Folder or URL of all results. Where there is no manifest, there are no records.
+    """
+    for number, line in enumerate(_lines(str(out)), start=1):
+        try:
+            record = record_from(json.loads(line))
+        except ValueError:
+            record = None
+        if record is not None:
+            yield record
+        elif line.strip():
+            logger.warning("%s: line %d is no record (of a run that was killed?), left out", out, number)
+
+
+def _lines(out: str) -> Iterator[str]:
+    if is_url(out):
+        from spondyl.batch.remote_manifest import remote_lines
+
+        yield from remote_lines(out)
+    elif (path := Path(out) / MANIFEST).is_file():
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            yield from stream
 
 
 def latest(records: Iterable[Record]) -> dict[str, Record]:
-    """What is known last of every scan, by name; a line without a hash tells less than one with it."""
+    """What is known last of every scan, by name; a line that does not say of which state tells less."""
     known: dict[str, Record] = {}
     for record in records:
-        if record.sha256 is not None or record.name not in known:
+        if record.stamp is not None or record.sha256 is not None or record.name not in known:
             known[record.name] = record
     return known
 

@@ -6,10 +6,11 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
+from spondyl.batch.job import Job
 from spondyl.batch.scans import Scan
 from spondyl.result import Result
 
-__all__ = ["Record", "Status", "Task", "record_from"]
+__all__ = ["Record", "Status", "Task", "killed", "record_from"]
 
 Status = Literal["done", "skipped", "failed"]
 
@@ -62,7 +63,7 @@ class Record:
     @property
     def lasting(self) -> bool:
         """Whether the same scan would fail again: the fault is the scan's, not the disk's or the set-up's."""
-        return self.bad and self.sha256 is not None and self.kind not in _PASSING
+        return self.bad and self.kind not in _PASSING
 
     def line(self) -> dict[str, Any]:
         """The record as JSON values, without ``result``."""
@@ -93,3 +94,24 @@ def record_from(content: Any) -> Record | None:
         return _ADAPTER.validate_python(content)
     except ValidationError:
         return None
+
+
+def killed(task: Task, job: Job, how: str) -> Record:
+    """The record of a scan whose workers died again and again.
+
+    Args:
+        task: The scan.
+        job: What was to be done with it.
+        how: The last worker died, in words.
+    """
+    return Record(
+        status="failed",
+        name=task.scan.name,
+        source=task.scan.place,
+        folder=job.folder(task.scan.name),
+        stamp=task.scan.stamp(),
+        model=job.fingerprint,
+        kind="WorkerError",
+        message=f"{task.scan.place}: every worker that took this scan died ({how}); crop it to the spine, "
+        "or use a machine with more memory",
+    )

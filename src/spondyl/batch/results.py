@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from spondyl.batch.claims import claimed
+from spondyl.batch.scans import is_url
 from spondyl.errors import AnnotationError, DiskFullError, OutputError
 from spondyl.outputs import RESULT, check_free, write_outputs
 from spondyl.result import Result
@@ -21,10 +22,6 @@ _TOO_LITTLE: Final = 1 << 20
 
 class Results(Protocol):
     """The folders of results of many scans, by the scans' names."""
-
-    def place(self, name: str) -> str:
-        """Where the results of a scan are, or would be."""
-        ...
 
     def claim(self, name: str) -> AbstractContextManager[bool]:
         """Whether a scan's results are ours to write, for as long as the block runs."""
@@ -59,10 +56,6 @@ class LocalResults(Results):
     def __init__(self, out: Path) -> None:
         self._out = out
 
-    def place(self, name: str) -> str:
-        """See :class:`Results`."""
-        return str(self._out / name)
-
     def claim(self, name: str) -> AbstractContextManager[bool]:
         """See :class:`Results`."""
         return claimed(self._out / name)
@@ -95,4 +88,8 @@ class LocalResults(Results):
 
 def results_at(out: str) -> Results:
     """The results in a folder, or behind a URL."""
+    if is_url(out):
+        from spondyl.batch.remote import RemoteResults
+
+        return RemoteResults(out)
     return LocalResults(Path(out))

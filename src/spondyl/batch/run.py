@@ -1,15 +1,12 @@
 """A run: many scans through an executor, with a line in the manifest for each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 from spondyl.batch.executors import Executor
 from spondyl.batch.job import Job
-from spondyl.batch.manifest import MANIFEST, Manifest, latest, read_manifest
+from spondyl.batch.manifest import Writer, latest, read_manifest
 from spondyl.batch.records import Record, Task
 from spondyl.batch.scans import Scan
 from spondyl.errors import DiskFullError
@@ -19,7 +16,7 @@ __all__ = ["run_batch"]
 _FULL: Final = DiskFullError.__name__
 
 
-def run_batch(scans: Iterable[Scan], job: Job, executor: Executor) -> Iterator[Record]:
+def run_batch(scans: Iterable[Scan], job: Job, executor: Executor) -> Generator[Record, None, None]:
     """Predict many scans. A bad one is recorded and skipped, the others finish.
 
     What is done already is not done again: a scan is skipped if its result is there, made from the same
@@ -41,16 +38,14 @@ def run_batch(scans: Iterable[Scan], job: Job, executor: Executor) -> Iterator[R
         MissingDependencyError: something is not installed.
         WorkerError: no worker stays alive.
     """
-    path = Path(job.out) / MANIFEST
-    manifest = Manifest(path, f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid4().hex[:6]}")
-    known = latest(read_manifest(path))
-    with closing(executor.run(job, _tasks(scans, known))) as records:
+    known = latest(read_manifest(job.out))
+    with closing(Writer(job.out)) as manifest, closing(executor.run(job, _tasks(scans, known))) as records:
         for record in records:
             if record.kind == _FULL:
                 raise DiskFullError(
                     f"{record.message}, then run the same command again: it goes on with this scan"
                 )
-            manifest.append(record)
+            manifest.write(record)
             yield record
 
 

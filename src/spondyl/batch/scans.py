@@ -6,6 +6,7 @@ Whoever reads something else than one image file (a DICOM series, an object in a
 
 import hashlib
 import os
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from spondyl.errors import DatasetError, ImageError, SpondylError
+from spondyl.errors import DatasetError, ImageError, InputError, SpondylError
 from spondyl.volume import Volume
 
-__all__ = ["Failure", "Scan", "find_scans"]
+__all__ = ["Failure", "Scan", "find_scans", "is_url", "share"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,10 @@ class Scan:
             return None
         return " ".join(f"{state.st_size}:{state.st_mtime_ns}" for state in states)
 
+    def absolute(self) -> Self:
+        """The same scan, for a process in another folder."""
+        return replace(self, path=self.path.absolute())
+
     def called(self, name: str) -> Self:
         """The same scan under another name."""
         return replace(self, name=name)
@@ -107,7 +112,8 @@ def find_scans(inputs: Iterable[Path | str], series: str | None = None) -> tuple
 
     Args:
         inputs: Image files, and folders that are searched with their sub-folders; of DICOM also zip
-            archives and DICOMDIR. Of each DICOM study one series is taken.
+            archives and DICOMDIR. Of each DICOM study one series is taken. URLs of files and folders, see
+            :mod:`spondyl.batch.remote`.
         series: Which series of DICOM studies, see :func:`spondyl.dicom.choose_series`.
 
     Returns:
@@ -117,17 +123,46 @@ def find_scans(inputs: Iterable[Path | str], series: str | None = None) -> tuple
     failures = []
     for given in inputs:
         try:
-            scans = _look_into(Path(given), series)
+            scans = _look_into(given, series)
         except SpondylError as error:
             failures.append(Failure(Path(given), str(error)))
             continue
         for scan in scans:
-            found.setdefault(os.path.realpath(scan.place), scan)
+            place = scan.place
+            found.setdefault(place if is_url(place) else os.path.realpath(place), scan)
     return _told_apart(list(found.values())), failures
 
 
-def _look_into(path: Path, series: str | None) -> Sequence[Scan]:
+def share(scans: Iterable[Scan], part: str) -> list[Scan]:
+    """The part of the scans that one of several independent runs takes.
+
+    It depends on the names alone, so runs that see the same scans need not know of each other.
+
+    Args:
+        scans: All scans.
+        part: ``"K/N"``: the K-th of N parts, counted from 0.
+
+    Raises:
+        InputError: that is no part.
+    """
+    number, _, count = part.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and int(number) < int(count)):
+        raise InputError(f"--shard {part}: expected K/N with K from 0 to N - 1, e.g. 0/100")
+    return [scan for scan in scans if zlib.crc32(scan.name.encode()) % int(count) == int(number)]
+
+
+def is_url(place: Path | str) -> bool:
+    """Whether a place is in a store and not in a folder: ``s3://bucket/scans``."""
+    return "://" in str(place)
+
+
+def _look_into(given: Path | str, series: str | None) -> Sequence[Scan]:
     """The scans that one argument of the user means; a file that is no DICOM is believed to be one."""
+    if is_url(given):
+        from spondyl.batch.remote import find_remote_scans
+
+        return find_remote_scans(str(given))
+    path = Path(given)
     from spondyl.datasets import find_cases
     from spondyl.dicom import is_dicom
 

@@ -73,7 +73,7 @@ class Worker:
         Raises:
             Stopped: :meth:`stop` was called.
         """
-        visit = _Visit(task.scan, self._results.place(task.scan.name), self._job.fingerprint, self._name)
+        visit = _Visit(task.scan, self._job.folder(task.scan.name), self._job.fingerprint, self._name)
         try:
             with self._results.claim(task.scan.name) as ours:
                 if not ours:
@@ -96,15 +96,13 @@ class Worker:
         """The walk through the rooms, or the reason why there is no need to take it."""
         visit.stamp = task.scan.stamp()
         earlier = None if self._job.overwrite else self._results.earlier(visit.scan.name)
-        if earlier is not None and visit.is_unchanged(task.before, earlier):
-            return self._kept(visit, earlier)
+        if (known := self._known(task.before, visit, earlier)) is not None:
+            return known
         with task.scan.at_hand() as scan:
             with self._room(self._reading):
                 visit.sha256 = scan.sha256()
-                if earlier is not None:
-                    return self._kept(visit, earlier)
-                if (before := task.before) is not None and self._is_hopeless(before, visit.sha256):
-                    return visit.record("skipped", kind=before.kind, message=before.message)
+                if (known := self._known(task.before, visit, earlier)) is not None:
+                    return known
                 start = time.perf_counter()
                 volume = scan.read()
                 read = time.perf_counter() - start
@@ -114,26 +112,33 @@ class Worker:
             spine = replace(spine, provenance={**spine.provenance, "timings_s": timings})
             with self._room(self._writing):
                 result = self._results.write(
-                    visit.scan.name, spine, volume, file=scan.path, sha256=visit.sha256, also=self._job.also
+                    visit.scan.name,
+                    spine,
+                    volume,
+                    file=task.scan.path,
+                    sha256=visit.sha256,
+                    also=self._job.also,
                 )
         return visit.record("done", result=result)
 
-    def _kept(self, visit: "_Visit", earlier: Result) -> Record:
-        """An earlier result that is as good as a new one.
+    def _known(self, before: Record | None, visit: "_Visit", earlier: Result | None) -> Record | None:
+        """The record of a scan that needs no work, as far as stamp, hash and earlier runs tell.
 
         Raises:
-            OutputError: it is not.
+            OutputError: there is a result that is not the one asked for.
         """
-        differences = list(self._job.differences(earlier, visit.sha256 or ""))
-        if differences:
-            about = ", ".join(differences)
-            raise OutputError(f"{visit.folder}: holds a result {about}; --overwrite replaces it")
-        return visit.record("skipped", result=earlier, message="done before")
-
-    def _is_hopeless(self, before: Record, sha256: str) -> bool:
-        """Whether the same scan failed before, by its own fault, with this model."""
-        same = before.sha256 == sha256 and before.model == self._job.fingerprint
-        return before.lasting and same and not (self._job.retry_failed or self._job.overwrite)
+        if before is not None and visit.sha256 is None and visit.stamp_is_of(before):
+            visit.sha256 = before.sha256
+        if earlier is not None and visit.sha256 is not None:
+            if differences := ", ".join(self._job.differences(earlier, visit.sha256)):
+                raise OutputError(f"{visit.folder}: holds a result {differences}; --overwrite replaces it")
+            return visit.record("skipped", result=earlier, message="done before")
+        again = self._job.retry_failed or self._job.overwrite
+        if before is None or again or not before.lasting or before.model != self._job.fingerprint:
+            return None
+        if earlier is None and visit.is_same(before):
+            return visit.record("skipped", kind=before.kind, message=before.message)
+        return None
 
     @contextmanager
     def _room(self, lock: threading.Lock) -> Iterator[None]:
@@ -166,14 +171,13 @@ class _Visit:
         self.stamp: str | None = None
         self._start = time.perf_counter()
 
-    def is_unchanged(self, before: Record | None, earlier: Result) -> bool:
-        """Whether sizes and times of change say that the scan is still the one of its result."""
-        if before is None or self.stamp is None or before.stamp != self.stamp:
-            return False
-        if before.source != self.scan.place or before.sha256 != earlier.scan.sha256:
-            return False
-        self.sha256 = before.sha256
-        return self.sha256 is not None
+    def stamp_is_of(self, before: Record) -> bool:
+        """Whether place, sizes and times of change are what they were."""
+        return self.stamp is not None and (self.stamp, self.scan.place) == (before.stamp, before.source)
+
+    def is_same(self, before: Record) -> bool:
+        """Whether the content is what it was; by the stamp, while nothing more is known."""
+        return self.stamp_is_of(before) if self.sha256 is None else self.sha256 == before.sha256
 
     def record(self, status: Status, *, result: Result | None = None, **more: str | None) -> Record:
         vertebrae = () if result is None else result.vertebrae

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from spondyl.batch import Failure, Record, Scan
     from spondyl.cli._progress import ScanBars
     from spondyl.result import Result
@@ -23,9 +21,12 @@ class Report:
         count: Scans to come.
         problems: Inputs in which no scan was found.
         as_json: Say nothing about single scans on the standard output, and give a summary at the end.
+        none_is_fine: That there are no scans to come is no mistake: they are in other parts.
     """
 
-    def __init__(self, count: int, problems: "Sequence[Failure]", *, as_json: bool) -> None:
+    def __init__(
+        self, count: int, problems: "Sequence[Failure]", *, as_json: bool, none_is_fine: bool = False
+    ) -> None:
         from rich.console import Console
 
         from spondyl.batch.pace import Pace
@@ -34,6 +35,7 @@ class Report:
         self._console = Console(quiet=as_json, highlight=False, soft_wrap=True)
         self._problems = problems
         self._as_json = as_json
+        self._none_is_fine = none_is_fine
         self._results: list[dict[str, Any]] = []
         self._failed: list[dict[str, str]] = []
         self._passed_over: list[dict[str, str]] = []
@@ -65,10 +67,11 @@ class Report:
                 self._results.append(_entry(record))
             self._show(record, record.result)
 
-    def finish(self, manifest: "Path | str") -> int:
+    def finish(self, out: str) -> int:
         """Say what became of all scans; gives the exit code."""
         total = sum(self._counts.values())
-        if not total and not self._problems:
+        nothing = not total and not self._none_is_fine
+        if nothing and not self._problems:
             _complain("no input given; name scans or folders of scans")
         if self._as_json:
             sys.stdout.write(json.dumps(self._summary(), indent=2) + "\n")
@@ -76,8 +79,8 @@ class Report:
             counts = ", ".join(f"{count} {status}" for status, count in self._counts.items() if count)
             self._console.print(f"{total} scans: {counts}; {self._pace}".removesuffix("; "))
         if self._counts["failed"] and total > _FEW:
-            _complain(f"{self._counts['failed']} of {total} scans failed; {manifest} lists them")
-        if self._failed or not total:
+            _complain(f"{self._counts['failed']} of {total} scans failed; the manifest in {out} lists them")
+        if self._failed or nothing:
             return 1 if total > self._counts["failed"] else 2
         return 0
 
