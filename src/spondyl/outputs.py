@@ -18,19 +18,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from spondyl.errors import AnnotationError, OutputError
-from spondyl.export import FORMATS, check_formats
+from spondyl.export import FORMATS, Subject, check_formats
 from spondyl.io.atomic import atomic_folder
 from spondyl.io.temporary import sweep
 from spondyl.result import Result
 from spondyl.spine import Spine
-from spondyl.volume import Grid, Volume
+from spondyl.volume import Volume
 
 __all__ = [
     "DEFAULT",
-    "PREVIEW",
     "RESULT",
     "check_free",
     "one_result",
@@ -44,7 +41,6 @@ logger = logging.getLogger(__name__)
 DEFAULT: Final = ("centroids", "mask", "preview")
 """Kinds of files written without being asked for."""
 
-PREVIEW: Final = "preview.png"
 RESULT: Final = "result.json"
 
 
@@ -137,52 +133,40 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     kinds = dict.fromkeys(() if only_result else (*DEFAULT, *also))  # each once, in this order
     if not preview:
         kinds.pop("preview", None)
-    check_formats(kind for kind in kinds if kind not in DEFAULT)
+    check_formats(kinds)
     check_free(folder, overwrite=overwrite)
     name, way = (None, None) if file is None else (Path(file).name, _way(Path(file), folder))
     # What is read back from result.json is what the other files hold, to the last digit.
     described = Result.of(spine, volume.grid, file=name, path=way, sha256=sha256)
     spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
     with atomic_folder(folder) as new:
-        files = write_files(spine, volume.grid, new, kinds, volume)
+        files = write_files(Subject(spine, described, volume), new, kinds)
         result = described.model_copy(update={"files": files})
         result.write(new / RESULT)
     return result
 
 
-def write_files(
-    spine: Spine, grid: Grid, folder: Path, kinds: Iterable[str], volume: Volume | None = None
-) -> dict[str, str]:
+def write_files(subject: Subject, folder: Path, kinds: Iterable[str]) -> dict[str, str]:
     """Write files of one scan into a folder.
 
     Args:
-        spine: What to write. Without a mask, kinds that need one are left out with a warning.
-        grid: The scan's, as stored on disk.
+        subject: What to write. Without a mask, kinds that need one are left out with a warning; without the
+            scan, pictures show mask and names on black.
         folder: Where to.
-        kinds: Keys of :data:`spondyl.export.FORMATS`, and ``preview``.
-        volume: The scan in HU; without it the preview shows mask and names on black.
+        kinds: Keys of :data:`spondyl.export.FORMATS`.
 
     Returns:
         What was written: kind to name.
     """
     files = {}
     for kind in kinds:
-        if kind == "preview":
-            from spondyl.report.preview import preview
-
-            scan = volume or Volume(np.full(grid.shape, -1000, np.int16), grid)
-            preview(scan, spine, folder / PREVIEW)
-            files[kind] = PREVIEW
-        elif spine.mask is None and FORMATS[kind].needs_mask:
-            logger.log(
-                logging.DEBUG if kind in DEFAULT else logging.WARNING,
-                "%s: there is no mask, so no %s is written",
-                folder,
-                FORMATS[kind].name,
-            )
-        else:
-            FORMATS[kind].write(spine, grid, folder / FORMATS[kind].name)
-            files[kind] = FORMATS[kind].name
+        name = FORMATS[kind].name
+        if subject.spine.mask is None and FORMATS[kind].needs_mask:
+            level = logging.DEBUG if kind in DEFAULT else logging.WARNING
+            logger.log(level, "%s: there is no mask, so no %s is written", folder, name)
+            continue
+        FORMATS[kind].write(subject, folder / name)
+        files[kind] = name
     return files
 
 

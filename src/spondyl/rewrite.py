@@ -1,6 +1,5 @@
 """The files of a result, read for a correction and written anew: all of them together, or none."""
 
-import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from spondyl.errors import AnnotationError, ImageError, MissingDependencyError
-from spondyl.export import FORMATS, check_formats
+from spondyl.errors import AnnotationError
+from spondyl.export import FORMATS, Subject, check_formats
 from spondyl.io import read_mask, write_mask
 from spondyl.io.atomic import atomic_folder
 from spondyl.io.temporary import sweep
@@ -17,19 +16,14 @@ from spondyl.outputs import RESULT, write_files
 from spondyl.replay import model_mask, replayed_mask
 from spondyl.result import Result, read_result
 from spondyl.result_measurements import Measurements
+from spondyl.result_scan import scan_of
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
 __all__ = ["MODEL_MASK", "naming", "read_for_correction", "rewrite"]
 
-logger = logging.getLogger(__name__)
-
 MODEL_MASK: Final = "model_mask.nii.gz"
 """The mask as the model gave it; kept beside a result once a deleted vertebra took voxels with it."""
-
-_WITHOUT_SCAN: Final = (
-    "the preview is drawn without it, and nothing is measured again; --image names the scan"
-)
 
 
 def read_for_correction(folder: Path) -> tuple[Result, Volume | None]:
@@ -42,15 +36,15 @@ def read_for_correction(folder: Path) -> tuple[Result, Volume | None]:
     if not (folder / RESULT).is_file():
         raise AnnotationError(f"{folder}: expected the result of one scan ({RESULT}), found none")
     result = Result.read(folder / RESULT)
-    unknown = sorted(set(result.files) - set(FORMATS) - {"preview"})
+    unknown = sorted(set(result.files) - set(FORMATS))
     if unknown:
         raise AnnotationError(
             f"{folder}: lists {', '.join(unknown)}, which this version of the program cannot rewrite;"
             " use the version that wrote it"
         )
-    check_formats(kind for kind in result.files if kind != "preview")
+    check_formats(result.files)
     mask = read_result(folder, mask=True).mask
-    lacking = [kind for kind in result.files if kind in FORMATS and FORMATS[kind].needs_mask]
+    lacking = [kind for kind in result.files if FORMATS[kind].needs_mask]
     if mask is None and lacking:
         raise AnnotationError(f"{folder}: lists {', '.join(lacking)}, but no mask to make them from")
     return result, mask
@@ -75,8 +69,9 @@ def rewrite(
         ImageError: ``image`` is not the scan of this result.
         OutputError: the files cannot be written; nothing was changed.
     """
-    wanted = "preview" in result.files or result.measurements is not None
-    volume = _scan(folder, result, image) if wanted else None
+    drawn = any(FORMATS[kind].shows_scan for kind in result.files)
+    wanted = drawn or result.measurements is not None
+    volume = scan_of(folder, result, image) if wanted else None
     mask, kept = _masks_after(folder, mask, before, result)
     spine: Spine = replace(result.to_spine(), mask=mask)
     if volume is not None and _measured_before(result):
@@ -92,7 +87,7 @@ def rewrite(
                 _copy(other, new / other.name)
         if kept is not None:
             write_mask(kept, new / MODEL_MASK)
-        files = write_files(spine, result.grid, new, result.files, volume)
+        files = write_files(Subject(spine, result, volume), new, result.files)
         result = result.model_copy(update={"files": files})
         result.write(new / RESULT)
     return result
@@ -120,33 +115,6 @@ def _measured_before(result: Result) -> bool:
         for found in (result.vertebrae, result.model_answer.vertebrae)
     )
     return now != then
-
-
-def _scan(folder: Path, result: Result, image: Path | str | None) -> Volume | None:
-    """The scan of a result, or nothing where it is no longer found.
-
-    Raises:
-        ImageError: the image given by hand cannot be read, or is another one.
-    """
-    from spondyl.io import read_image
-
-    if image is not None:
-        return _on_grid(read_image(image), result, image)
-    if result.scan.path is None:
-        logger.warning("%s: where the scan lies is not recorded, so %s", folder, _WITHOUT_SCAN)
-        return None
-    path = folder / result.scan.path
-    try:
-        return _on_grid(read_image(path), result, path)
-    except (ImageError, MissingDependencyError) as error:
-        logger.warning("%s, so %s", error, _WITHOUT_SCAN)
-        return None
-
-
-def _on_grid(volume: Volume, result: Result, path: Path | str) -> Volume:
-    if not volume.grid.is_close(result.grid):
-        raise ImageError(f"{path}: not the scan of this result: it lies on another grid")
-    return volume
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -19,6 +19,7 @@ from spondyl.cli.phantom import phantom
 from spondyl.cli.predict import predict
 from spondyl.cli.pull import pull
 from spondyl.cli.relabel import relabel, shift
+from spondyl.cli.report import report
 from spondyl.cli.samples import samples
 from spondyl.cli.serve import serve
 from spondyl.cli.show import show
@@ -44,6 +45,7 @@ app = App(
 )
 app.command(predict)
 app.command(export)
+app.command(report)
 app.command(shift)
 app.command(relabel)
 app.command(measure)

@@ -18,7 +18,7 @@ def export(
 ) -> None:
     """Write results in the formats of other programs.
 
-    Formats: mask, nrrd, totalsegmentator, centroids, mrk, csv, lml, stl, ply, gltf. Several are
+    Formats: mask, nrrd, totalsegmentator, centroids, mrk, csv, lml, stl, ply, gltf, preview, html, pdf. Several are
     separated by commas.
 
     Args:

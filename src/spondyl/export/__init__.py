@@ -1,9 +1,9 @@
-"""Spines in the formats of other programs: Slicer, VerSe, TotalSegmentator, mesh viewers.
+"""Results as files: for other programs (Slicer, VerSe, TotalSegmentator, mesh viewers) and for people.
 
-:data:`FORMATS` names them; each is a function of a :class:`~spondyl.spine.Spine` and the grid of
-its scan.
+:data:`FORMATS` names them; each is a function of a :class:`Subject`, the scan and what was found in it.
 """
 
 from spondyl.export.formats import FORMATS, Format, check_formats, chosen_formats
+from spondyl.export.subject import Subject
 
-__all__ = ["FORMATS", "Format", "check_formats", "chosen_formats"]
+__all__ = ["FORMATS", "Format", "Subject", "check_formats", "chosen_formats"]

@@ -6,14 +6,21 @@ from shutil import copytree
 
 from spondyl.errors import AnnotationError, OutputError
 from spondyl.export.formats import FORMATS, check_formats
+from spondyl.export.subject import Subject
 from spondyl.io.atomic import atomic_folder
 from spondyl.result import Result, read_result
+from spondyl.result_scan import scan_of
 
 __all__ = ["export_result"]
 
 
 def export_result(
-    folder: Path | str, kinds: Iterable[str], to: Path | str | None = None, *, overwrite: bool = False
+    folder: Path | str,
+    kinds: Iterable[str],
+    to: Path | str | None = None,
+    *,
+    image: Path | str | None = None,
+    overwrite: bool = False,
 ) -> dict[str, Path]:
     """Write a result in further formats.
 
@@ -22,6 +29,7 @@ def export_result(
         kinds: Keys of :data:`spondyl.export.FORMATS`.
         to: Where to write; by default beside the result, which then lists the new files, so that a
             later correction rewrites them too.
+        image: The scan, if it has moved; only for kinds that are drawn from it.
         overwrite: Replace files that the result does not list.
 
     Returns:
@@ -31,12 +39,14 @@ def export_result(
         InputError: no such kind.
         AnnotationError: no result there, or no mask where a kind needs one.
         MissingDependencyError: a kind needs an extra.
+        ImageError: ``image`` is not the scan of this result.
         OutputError: something is there already, or a file cannot be written.
     """
     folder, kinds = Path(folder), tuple(dict.fromkeys(kinds))
     check_formats(kinds)
     result = Result.read(folder / "result.json")
-    spine = read_result(folder, mask=any(FORMATS[kind].needs_mask for kind in kinds))
+    drawn = any(FORMATS[kind].shows_scan for kind in kinds)
+    spine = read_result(folder, mask=drawn or any(FORMATS[kind].needs_mask for kind in kinds))
     target = folder if to is None else Path(to)
     paths = {kind: target / FORMATS[kind].name for kind in kinds}
     ours = result.files if target.resolve() == folder.resolve() else {}
@@ -47,14 +57,15 @@ def export_result(
             )
         if path.exists() and kind not in ours and not overwrite:
             raise OutputError(f"{path}: exists; --overwrite replaces it")
+    subject = Subject(spine, result, scan_of(folder, result, image) if drawn else None)
     if to is not None:
         for kind, path in paths.items():
-            FORMATS[kind].write(spine, result.grid, path)
+            FORMATS[kind].write(subject, path)
         return paths
     with atomic_folder(folder) as new:  # the files and the list of them appear together
         copytree(folder, new, dirs_exist_ok=True, symlinks=True)
         for kind, path in paths.items():
-            FORMATS[kind].write(spine, result.grid, new / path.name)
+            FORMATS[kind].write(subject, new / path.name)
         files = {**result.files, **{kind: path.name for kind, path in paths.items()}}
         result.model_copy(update={"files": files}).write(new / "result.json")
     return paths

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from spondyl.errors import AnnotationError, InputError, MissingDependencyError
-from spondyl.spine import Spine
-from spondyl.volume import Grid, Volume
+from spondyl.export.subject import Subject
+from spondyl.io.atomic import write_bytes
+from spondyl.volume import Volume
 
-__all__ = ["FORMATS", "Format", "check_formats", "chosen_formats", "mask_on"]
+__all__ = ["FORMATS", "Format", "check_formats", "chosen_formats", "mask_of"]
 
 
 @dataclass(frozen=True)
@@ -20,16 +21,20 @@ class Format:
     Attributes:
         name: Of the file, or of the folder for formats of many files.
         about: What it is for, in a few words.
-        write: Writes a spine to a path; takes the grid of the scan as stored on disk.
+        write: Writes a subject to a path.
         needs_mask: Whether a spine without a mask cannot be written.
-        needs: A module beyond the core, part of the extra ``mesh``.
+        shows_scan: Whether it is drawn from the scan.
+        needs: A module beyond the core.
+        extra: The extra that brings it.
     """
 
     name: str
     about: str
-    write: Callable[[Spine, Grid, Path], None]
+    write: Callable[[Subject, Path], None]
     needs_mask: bool = False
+    shows_scan: bool = False
     needs: str | None = None
+    extra: str = "mesh"
 
 
 def check_formats(kinds: Iterable[str]) -> None:
@@ -45,7 +50,7 @@ def check_formats(kinds: Iterable[str]) -> None:
         module = FORMATS[kind].needs
         if module is not None and find_spec(module) is None:
             raise MissingDependencyError(
-                f"{kind} files need {module}; install it with: pip install 'spondyl[mesh]'"
+                f"{kind} files need {module}; install it with: pip install 'spondyl[{FORMATS[kind].extra}]'"
             )
 
 
@@ -61,60 +66,76 @@ def chosen_formats(text: str) -> tuple[str, ...]:
     return kinds
 
 
-def mask_on(spine: Spine, grid: Grid, path: Path) -> Volume:
-    """The mask of a spine on exactly the grid of its scan.
+def mask_of(subject: Subject, path: Path) -> Volume:
+    """The mask on exactly the grid of its scan.
 
     Raises:
         AnnotationError: there is no mask.
     """
-    if spine.mask is None:
+    if subject.spine.mask is None:
         raise AnnotationError(f"{path}: needs the vertebrae as voxels, and this result has no mask")
-    return replace(spine.mask, grid=grid)
+    return replace(subject.spine.mask, grid=subject.grid)
 
 
-def _centroids(spine: Spine, grid: Grid, path: Path) -> None:
+def _centroids(subject: Subject, path: Path) -> None:
     from spondyl.io import write_centroids
 
-    write_centroids(spine, path, grid)
+    write_centroids(subject.spine, path, subject.grid)
 
 
-def _mask(spine: Spine, grid: Grid, path: Path) -> None:
+def _mask(subject: Subject, path: Path) -> None:
     from spondyl.io import write_mask
 
-    write_mask(mask_on(spine, grid, path), path)
+    write_mask(mask_of(subject, path), path)
 
 
-def _seg_nrrd(spine: Spine, grid: Grid, path: Path) -> None:
+def _seg_nrrd(subject: Subject, path: Path) -> None:
     from spondyl.export.seg_nrrd import write_seg_nrrd
 
-    write_seg_nrrd(mask_on(spine, grid, path), path)
+    write_seg_nrrd(mask_of(subject, path), path)
 
 
-def _structures(spine: Spine, grid: Grid, path: Path) -> None:
+def _structures(subject: Subject, path: Path) -> None:
     from spondyl.export.structures import write_structures
 
-    write_structures(mask_on(spine, grid, path), path)
+    write_structures(mask_of(subject, path), path)
 
 
-def _stl(spine: Spine, grid: Grid, path: Path) -> None:
+def _stl(subject: Subject, path: Path) -> None:
     from spondyl.export.mesh_files import write_stl_folder
     from spondyl.export.surface import surfaces
 
-    write_stl_folder(surfaces(mask_on(spine, grid, path)), path)
+    write_stl_folder(surfaces(mask_of(subject, path)), path)
 
 
-def _ply(spine: Spine, grid: Grid, path: Path) -> None:
+def _ply(subject: Subject, path: Path) -> None:
     from spondyl.export.mesh_files import write_ply_folder
     from spondyl.export.surface import surfaces
 
-    write_ply_folder(surfaces(mask_on(spine, grid, path)), path)
+    write_ply_folder(surfaces(mask_of(subject, path)), path)
 
 
-def _gltf(spine: Spine, grid: Grid, path: Path) -> None:
+def _gltf(subject: Subject, path: Path) -> None:
     from spondyl.export.gltf import write_glb
     from spondyl.export.surface import surfaces
 
-    write_glb(surfaces(mask_on(spine, grid, path)), path)
+    write_glb(surfaces(mask_of(subject, path)), path)
+
+
+def _preview(subject: Subject, path: Path) -> None:
+    write_bytes(path, subject.preview_png)
+
+
+def _html(subject: Subject, path: Path) -> None:
+    from spondyl.report.html import write_html
+
+    write_html(subject, path)
+
+
+def _pdf(subject: Subject, path: Path) -> None:
+    from spondyl.report.pdf import write_pdf
+
+    write_pdf(subject, path)
 
 
 FORMATS: Final[dict[str, Format]] = {
@@ -133,6 +154,18 @@ FORMATS: Final[dict[str, Format]] = {
     "ply": Format("ply", "one coloured surface per vertebra, PLY", _ply, needs_mask=True, needs="skimage"),
     "gltf": Format(
         "spine.glb", "all surfaces in one glTF scene, named", _gltf, needs_mask=True, needs="skimage"
+    ),
+    "preview": Format("preview.png", "sagittal and coronal view with names", _preview, shows_scan=True),
+    "html": Format(
+        "report.html",
+        "report for a browser, one file",
+        _html,
+        shows_scan=True,
+        needs="jinja2",
+        extra="report",
+    ),
+    "pdf": Format(
+        "report.pdf", "the same report for paper", _pdf, shows_scan=True, needs="reportlab", extra="report"
     ),
 }
 """Word to format; the names of files and folders differ, so that all fit into one folder."""

@@ -10,7 +10,7 @@ from typing import Final
 from spondyl.errors import DiskFullError, OutputError
 from spondyl.io.temporary import swap, temporary_beside
 
-__all__ = ["atomic_folder", "atomic_path", "check_writable", "refused", "write_text"]
+__all__ = ["atomic_folder", "atomic_path", "check_writable", "refused", "write_bytes", "write_text"]
 
 _NO_SPACE: Final = "free some space, or write elsewhere"
 _NO_PERMISSION: Final = "choose a folder that you may write to"
@@ -77,8 +77,17 @@ def write_text(target: Path | str, text: str) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    with atomic_path(target) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
+    write_bytes(target, text.encode())
+
+
+def write_bytes(target: Path | str, content: bytes) -> None:
+    """Write a file atomically, and flush it to the disk.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_path(target) as temporary, temporary.open("wb") as stream:
+        stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
 

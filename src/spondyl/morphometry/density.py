@@ -24,6 +24,7 @@ _OUTSIDE: Final = Flag("partly_visible", "The region lies partly outside the sca
 _SMALL: Final = Flag(
     "region_too_small", "The body is too small or too flat for a region inside its spongy bone."
 )
+_COARSE: Final = Flag("coarse_voxels", "Voxels are so large that compact bone would reach into the region.")
 CONTRAST: Final = Flag(
     "contrast",
     "Vessels seem to hold contrast medium, which raises the density by some 5 to 15 HU.",
@@ -47,6 +48,8 @@ def trabecular_hu(sampler: Sampler, shape: Shape, remarks: tuple[Flag, ...] = ()
     semi = np.array([walls.width / 2, walls.depth / 2, walls.height]) * _SEMI_AXES
     centre = walls.centre + np.array([0, _FORWARD * walls.depth / 2, 0])
     axes = [c + np.arange(-_reach(s) - 2, _reach(s) + 3) for c, s in zip(centre, semi, strict=True)]
+    if not _has_room(shape, centre, semi):
+        return Measurement.refusal("HU", _COARSE)
     block = sampler.block(shape.frame, *axes)
     region = _region(axes, centre, semi)
     if region.sum() < _LEAST_POINTS or float((block.mask[region] > 0.5).mean()) < _SHOWN:
@@ -63,6 +66,14 @@ def trabecular_hu(sampler: Sampler, shape: Shape, remarks: tuple[Flag, ...] = ()
     independent = max(len(values) / (8 * shape.spacing_mm**3), 1.0)  # noise is alike over about two voxels
     noise = float(values.std()) / np.sqrt(independent)
     return Measurement(float(values.mean()), "HU", float(np.hypot(noise, np.std(moved))), remarks=remarks)
+
+
+def _has_room(shape: Shape, centre: FloatArray, semi: FloatArray) -> bool:
+    """Whether a voxel fits between the region and compact bone in front and at the endplates."""
+    walls = shape.walls
+    ahead = walls.front - centre[1] - semi[1]
+    above = walls.height / 2 - semi[2]
+    return bool(ahead >= shape.spacing_front_mm and above >= shape.spacing_up_mm)
 
 
 def _reach(semi: float) -> int:

@@ -9,6 +9,7 @@ from spondyl.quality.metal import METAL_HU, metal_near
 from spondyl.spine import Flag, Vertebra
 
 __all__ = [
+    "DEEPEST_MM",
     "NO_BODY",
     "NO_CORNERS",
     "NO_MASK",
@@ -27,6 +28,9 @@ THICKEST_MM: Final = 3.2
 
 THICKEST_GRADED_MM: Final = 2.6
 """The same for height loss and grades: with 3 mm, one grade in eight was wrong on phantoms."""
+
+DEEPEST_MM: Final = 2.6
+"""Largest voxel size from front to back: a body is 15 to 35 mm deep, heights are taken 2 mm inside."""
 
 _LEAST_PROBABILITY: Final = 0.5
 _LARGEST_CUT: Final = 0.02
@@ -75,11 +79,17 @@ def partly_visible(shape: Shape) -> Flag | None:
 
 
 def thick_slices(shape: Shape, most_mm: float = THICKEST_MM) -> Flag | None:
-    """Endplates cannot be placed well enough between slices this far apart."""
-    if shape.spacing_up_mm <= most_mm:
-        return None
-    return Flag(
-        "thick_slices",
-        f"The scan's voxels are {shape.spacing_up_mm:.1f} mm long along the vertebra; "
-        f"at most {most_mm} mm allow this measurement.",
-    )
+    """Endplates cannot be placed well enough between slices this far apart, or in voxels this deep."""
+    if shape.spacing_up_mm > most_mm:
+        return Flag(
+            "thick_slices",
+            f"The scan's voxels are {shape.spacing_up_mm:.1f} mm long along the vertebra; "
+            f"at most {most_mm} mm allow this measurement.",
+        )
+    if shape.spacing_front_mm > DEEPEST_MM:
+        return Flag(
+            "coarse_voxels",
+            f"The scan's voxels are {shape.spacing_front_mm:.1f} mm long from front to back; "
+            f"at most {DEEPEST_MM} mm allow this measurement.",
+        )
+    return None

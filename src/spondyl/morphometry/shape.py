@@ -28,6 +28,7 @@ class Shape:
         upper: Upper endplate, ``None`` where there is none (C2) or it could not be found.
         walls_shown: Whether front and sides lie in the image with 1 mm to spare.
         spacing_up_mm: The scan's voxel size along up.
+        spacing_front_mm: The same along front.
         spacing_mm: The scan's voxel size, geometric mean.
     """
 
@@ -38,6 +39,7 @@ class Shape:
     upper: Endplate | None
     walls_shown: bool
     spacing_up_mm: float
+    spacing_front_mm: float
     spacing_mm: float
 
     def normal_mm(self, plate: Endplate) -> FloatArray:
@@ -73,7 +75,8 @@ def find_shape(
     spacing = float(np.prod(sampler.grid.spacing_mm) ** (1 / 3))
     beyond = _beyond(found[0], sacral=sampler.label == _S1)
     shown = bool(sampler.grid.contains(frame.to_world(beyond)).all())
-    return Shape(sampler.label, frame, *found, shown, sampler.spacing_along_mm(frame.up), spacing)
+    along = (sampler.spacing_along_mm(direction) for direction in (frame.up, frame.front))
+    return Shape(sampler.label, frame, *found, shown, *along, spacing)
 
 
 def _beyond(walls: Walls, *, sacral: bool) -> FloatArray:

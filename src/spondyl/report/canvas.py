@@ -98,9 +98,28 @@ def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
     left = surface.extent_mm[0]
     length = 50.0 if right - left > 120 else 20.0
     x, y = right - 6, foot + 0.02 * (head - foot) + 4
-    axes.plot([x, x - length], [y, y], color=LIGHT, linewidth=2, solid_capstyle="butt", zorder=6)
+    from matplotlib.patheffects import withStroke
+
+    rim = [withStroke(linewidth=3.5, foreground="#000000b0")]
+    axes.plot(
+        [x, x - length],
+        [y, y],
+        color=LIGHT,
+        linewidth=2,
+        solid_capstyle="butt",
+        zorder=6,
+        path_effects=rim,
+    )
     axes.text(
-        x - length / 2, y + 2, f"{length:.0f} mm", color=LIGHT, fontsize=8, ha="center", va="bottom", zorder=6
+        x - length / 2,
+        y + 2,
+        f"{length:.0f} mm",
+        color=LIGHT,
+        fontsize=8,
+        ha="center",
+        va="bottom",
+        zorder=6,
+        path_effects=rim,
     )
 
 

@@ -10,7 +10,7 @@ from scipy.optimize import isotonic_regression
 
 from spondyl.report.canvas import draw_directions, draw_mask, draw_scale_bar, draw_surface, mark_centroids
 from spondyl.report.style import ACCENT, FAINT, LIGHT, label_colour, new_figure, save, text_colour
-from spondyl.report.surface import Surface, cut, view_box
+from spondyl.report.surface import Surface, cut, view_box, without_air
 from spondyl.spine import Spine, Vertebra
 from spondyl.volume import Volume
 
@@ -76,8 +76,11 @@ def preview(
     known = spine if truth is None else Spine((*spine, *(v for v in truth if v.label not in spine)))
     box = view_box(volume.grid, known.centroids_mm)
     guide = (spine if len(spine) or truth is None else truth).centroids_mm
-    sagittal = cut(volume, guide, "sagittal", box, mask=spine.mask)
-    coronal = cut(volume, guide, "coronal", box, mask=spine.mask)
+    sagittal, coronal = without_air(
+        cut(volume, guide, "sagittal", box, mask=spine.mask),
+        cut(volume, guide, "coronal", box, mask=spine.mask),
+    )
+    box[:, 2] = sagittal.extent_mm[2:]
     layout = _layout(box)
     figure = new_figure(*layout.size, dark=True)
     doubtful = frozenset(v.label for v in spine if v.probability is not None and v.probability < DOUBTFUL)
@@ -225,7 +228,9 @@ def _found(spine: Spine) -> str:
         spine.names[0] if len(spine) == 1 else f"{spine.names[0]}–{spine.names[-1]}, {len(spine)} vertebrae"
     )
     sure = spine.numbering_probability
-    return names if sure is None else f"{names}, numbering {100 * sure:.0f} % sure"
+    if sure is None:
+        return names
+    return f"{names}, numbering {f'{100 * sure:.0f} %' if sure < 0.995 else 'over 99 %'} sure"
 
 
 def _compared(spine: Spine, truth: Spine) -> str:

@@ -5,7 +5,7 @@ A flat sagittal slice leaves a scoliotic spine after a few vertebrae. The sagitt
 one is ``y = g(z)``. Both keep millimetres square, whatever the orientation and spacing of the scan.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Plane", "Surface", "cut", "extent_of", "guide_of", "view_box"]
+__all__ = ["Plane", "Surface", "cut", "extent_of", "guide_of", "view_box", "without_air"]
 
 Plane = Literal["sagittal", "coronal"]
 FloatArray = npt.NDArray[np.float64]
@@ -25,6 +25,9 @@ AIR_HU = -1024.0
 
 MOST_PIXELS = 1400
 """Longer side of the largest picture; a larger box gets larger pixels."""
+
+_AIR_AT_MOST_HU = -500.0
+_AIR_MM = 4.0  # left above and below the patient
 
 LEAST_MM = 40.0
 """Smallest side of what is shown."""
@@ -118,6 +121,31 @@ def cut(
     low, high = box
     extent = (float(low[across]), float(high[across]), float(low[2]), float(high[2]))
     return Surface(plane, image, labels, extent, curve)
+
+
+def without_air(*surfaces: Surface) -> tuple[Surface, ...]:
+    """Surfaces of one height without the rows, above and below, in which none shows anything but air.
+
+    At least :data:`LEAST_MM` is left.
+    """
+    shown = np.any([surface.image.max(axis=1) > _AIR_AT_MOST_HU for surface in surfaces], axis=0)
+    rows = np.flatnonzero(shown)
+    _, _, foot, head = surfaces[0].extent_mm
+    height = (head - foot) / len(shown)
+    margin = round(_AIR_MM / height)
+    first = max(int(rows[0]) - margin, 0) if len(rows) else 0
+    stop = min(int(rows[-1]) + 1 + margin, len(shown)) if len(rows) else len(shown)
+    if (stop - first) * height < LEAST_MM:
+        return surfaces
+    return tuple(
+        replace(
+            surface,
+            image=surface.image[first:stop],
+            labels=None if surface.labels is None else surface.labels[first:stop],
+            extent_mm=(*surface.extent_mm[:2], foot + first * height, foot + stop * height),
+        )
+        for surface in surfaces
+    )
 
 
 def guide_of(mask: Volume, *, step_mm: float = 15.0) -> FloatArray:

@@ -1,0 +1,46 @@
+"""``spondyl report``: results as pages and paper."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+__all__ = ["report"]
+
+
+def report(
+    *results: Path,
+    pdf: Annotated[bool, Parameter(negative=())] = False,
+    image: Path | None = None,
+) -> None:
+    """Write reports that need no network: one page per scan, and one for a folder of results.
+
+    Writes report.html beside each result (and report.pdf with --pdf), which a later correction rewrites,
+    and index.html into a folder of results: a table to sort, what needs a look first.
+
+    Args:
+        results: Results of one scan, and folders of results.
+        pdf: Write report.pdf as well.
+        image: The scan of one result, if it has moved.
+    """
+    from rich.console import Console
+
+    from spondyl.errors import InputError
+    from spondyl.export.convert import export_result
+    from spondyl.outputs import result_folders
+    from spondyl.report.cohort import write_cohort
+
+    if not results:
+        raise InputError("name the result of a scan, or a folder of results")
+    kinds = ("html", "pdf") if pdf else ("html",)
+    written: list[Path] = []
+    for place in results:
+        folders = result_folders(place)
+        if image is not None and len(folders) > 1:
+            raise InputError(f"{place}: --image names the scan of one result, and here are {len(folders)}")
+        for folder in folders:
+            written += export_result(folder, kinds, image=image).values()
+        if folders != [place]:
+            written.append(write_cohort(place))
+    for path in written:
+        Console().print(str(path), highlight=False, soft_wrap=True)

@@ -1,0 +1,47 @@
+"""What files are written from: one scan and what was found in it."""
+
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from spondyl.result import Result
+from spondyl.spine import Spine
+from spondyl.volume import Grid, Volume
+
+__all__ = ["Subject"]
+
+_AIR_HU = -1000
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """One scan and what was found in it.
+
+    Attributes:
+        spine: What was found, with its mask if there is one.
+        result: What ``result.json`` says about it.
+        scan: The scan in HU; ``None`` where it is not at hand.
+    """
+
+    spine: Spine
+    result: Result
+    scan: Volume | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """Of the scan, as stored on disk."""
+        return self.result.grid if self.scan is None else self.scan.grid
+
+    @cached_property
+    def preview_png(self) -> bytes:
+        """The preview, drawn once for all files that show it; on black where the scan is not at hand."""
+        from spondyl.report.preview import preview
+
+        scan = self.scan or Volume(np.full(self.grid.shape, _AIR_HU, np.int16), self.grid)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "preview.png"
+            preview(scan, self.spine, path)
+            return path.read_bytes()

@@ -1,0 +1,52 @@
+"""The scan that a result on disk was made from."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+from spondyl.errors import ImageError, MissingDependencyError
+from spondyl.result import Result
+from spondyl.volume import Volume
+
+__all__ = ["scan_of"]
+
+logger = logging.getLogger(__name__)
+
+_WITHOUT_SCAN: Final = (
+    "the preview is drawn without it, and nothing is measured again; --image names the scan"
+)
+
+
+def scan_of(folder: Path, result: Result, image: Path | str | None = None) -> Volume | None:
+    """Read the scan of a result, looked for where it was when it was predicted.
+
+    Args:
+        folder: Of the result.
+        result: What its ``result.json`` holds.
+        image: The scan, if it has moved.
+
+    Returns:
+        ``None``, with a warning in the log, where it is no longer found.
+
+    Raises:
+        ImageError: the image given by hand cannot be read, or is another one.
+    """
+    from spondyl.io import read_image
+
+    if image is not None:
+        return _on_grid(read_image(image), result, image)
+    if result.scan.path is None:
+        logger.warning("%s: where the scan lies is not recorded, so %s", folder, _WITHOUT_SCAN)
+        return None
+    path = folder / result.scan.path
+    try:
+        return _on_grid(read_image(path), result, path)
+    except (ImageError, MissingDependencyError) as error:
+        logger.warning("%s, so %s", error, _WITHOUT_SCAN)
+        return None
+
+
+def _on_grid(volume: Volume, result: Result, path: Path | str) -> Volume:
+    if not volume.grid.is_close(result.grid):
+        raise ImageError(f"{path}: not the scan of this result: it lies on another grid")
+    return volume
