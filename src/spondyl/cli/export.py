@@ -18,8 +18,8 @@ def export(
 ) -> None:
     """Write results in the formats of other programs.
 
-    Formats: mask, nrrd, totalsegmentator, centroids, mrk, csv, lml, stl, ply, gltf, preview, html, pdf. Several are
-    separated by commas.
+    Formats: mask, nrrd, totalsegmentator, centroids, mrk, csv, lml, stl, ply, gltf, preview, html,
+    pdf. Several are separated by commas.
 
     Args:
         results: The result of one scan, or a folder of results.

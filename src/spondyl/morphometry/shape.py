@@ -75,8 +75,8 @@ def find_shape(
     spacing = float(np.prod(sampler.grid.spacing_mm) ** (1 / 3))
     beyond = _beyond(found[0], sacral=sampler.label == _S1)
     shown = bool(sampler.grid.contains(frame.to_world(beyond)).all())
-    along = (sampler.spacing_along_mm(direction) for direction in (frame.up, frame.front))
-    return Shape(sampler.label, frame, *found, shown, *along, spacing)
+    up_mm, front_mm = (sampler.spacing_along_mm(direction) for direction in (frame.up, frame.front))
+    return Shape(sampler.label, frame, *found, shown, up_mm, front_mm, spacing)
 
 
 def _beyond(walls: Walls, *, sacral: bool) -> FloatArray:

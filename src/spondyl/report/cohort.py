@@ -120,9 +120,9 @@ def _row(folder: Path, seen_from: Path) -> CohortRow:
         span_of(result.vertebrae),
         len(result.vertebrae),
         None if sure is None else min(100 * sure, 99.0),  # no numbering is surer
-        density and density.value,
+        None if density is None else density.value,
         max((grade for grade in grades if grade is not None), default=None),
-        cobb and cobb.value,
+        None if cobb is None else cobb.value,
     )
 
 
