@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from spondyl.resampling import interpolate
+from spondyl.resampling import block_means, interpolate
 
 RNG = np.random.default_rng(3)
 
@@ -50,3 +50,12 @@ def test_no_copy_of_the_source_is_made(tilt, layout):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < source.nbytes / 4
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_block_means_are_means_of_blocks_also_at_the_edge(order):
+    source = np.asarray(np.random.default_rng(3).integers(-1000, 3000, (7, 6, 10)), np.int16, order=order)
+    means = block_means(source, (2, 1, 3))
+    assert means.shape == (4, 6, 4)
+    assert means[1, 2, 0] == pytest.approx(source[2:4, 2, :3].mean())
+    assert means[3, 5, 3] == pytest.approx(source[6, 5, 9])

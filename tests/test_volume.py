@@ -203,3 +203,17 @@ def test_grid_agrees_with_nibabel():
     grid = Grid((4, 5, 6), affine)
     np.testing.assert_allclose(grid.to_world([1, 2, 3]), nib.affines.apply_affine(affine, [1, 2, 3]))
     np.testing.assert_allclose(grid.spacing_mm, nib.affines.voxel_sizes(affine))
+
+
+def test_averaging_keeps_places_and_removes_noise():
+    rng = np.random.default_rng(0)
+    grid = Grid.from_spacing((40, 40, 40), (0.9, 0.9, 2.5), "LPS")
+    ramp = grid.to_world(np.stack(np.meshgrid(*[np.arange(40)] * 3, indexing="ij"), axis=-1))[..., 0]
+    coarse = Volume((ramp + rng.normal(0, 1, grid.shape)).astype(np.float32), grid).averaged(2.0)
+    assert coarse.grid.spacing_mm == pytest.approx((1.8, 1.8, 2.5))
+    assert coarse.grid.contains(grid.to_world([[0, 0, 0], [39, 39, 39]])).all()
+    there = np.stack(np.meshgrid(*map(np.arange, coarse.grid.shape), indexing="ij"), axis=-1)
+    error = coarse.data - coarse.grid.to_world(there)[..., 0]
+    assert abs(error.mean()) < 0.02
+    assert error.std() == pytest.approx(0.5, rel=0.05)
+    assert Volume(ramp, grid).averaged(0.9 - 1e-4).data is ramp

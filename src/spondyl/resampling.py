@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["interpolate"]
+__all__ = ["block_means", "interpolate"]
 
 _TOLERANCE: Final = 1e-6
 """Voxels: closer to the border than this is inside."""
@@ -50,6 +50,29 @@ def interpolate(
     )
     _fill_outside(data, matrix, source.shape, fill)
     return data
+
+
+def block_means(source: Array, factors: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+    """Means over blocks of voxels; the last block of an axis may be smaller.
+
+    Args:
+        source: ``(i, j, k)``.
+        factors: Voxels per block along each axis.
+
+    Returns:
+        float32, each axis as long as its number of blocks.
+    """
+    slow = int(np.argmax(np.abs(source.strides)))
+    axes = [slow, *(axis for axis in range(3) if axis != slow)]
+    turned = source.transpose(axes)
+    starts = [np.arange(0, n, factors[axis]) for n, axis in zip(turned.shape, axes, strict=True)]
+    counts = [np.diff([*start, n]) for start, n in zip(starts, turned.shape, strict=True)]
+    result = np.empty([len(start) for start in starts], np.float32)
+    for index, (first, count) in enumerate(zip(starts[0], counts[0], strict=True)):
+        plane = turned[first : first + count].sum(axis=0, dtype=np.float32)
+        plane = np.add.reduceat(np.add.reduceat(plane, starts[1], axis=0), starts[2], axis=1)
+        result[index] = plane / (count * counts[1][:, np.newaxis] * counts[2])
+    return result.transpose(np.argsort(axes))
 
 
 def _along_axes(

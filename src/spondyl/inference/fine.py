@@ -42,6 +42,7 @@ def look_again(
     stage = recipe.segmentation
     stride = 2 ** (len(stage.widths) - 1)
     region = _region(scan.grid, stage.spacing_mm, centroids_mm)
+    scan = _around(scan, region).averaged(stage.spacing_mm)
     chunk, context = (round(length / stage.spacing_mm) for length in (_CHUNK_MM, _CONTEXT_MM))
     width, depth, height = region.shape
     for low in range(0, height, chunk):
@@ -50,6 +51,15 @@ def look_again(
         grid = region.cropped((0, 0, start), (width, depth, min(high + context, height)))
         (fine, *_), padded = run_network(scan, grid, network, recipe, stride)
         yield Piece(FineMaps(fine[0], 10 * fine[2:5], padded), (low - start, high - start))
+
+
+def _around(scan: Volume, region: Grid) -> Volume:
+    """The part of a scan that a region needs."""
+    ends = np.array([(-1, -1, -1), region.shape])
+    corners = scan.grid.to_voxel(region.to_world(ends))
+    start = np.clip(np.floor(corners.min(axis=0)).astype(int), 0, scan.grid.shape)
+    stop = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 1, start + 1, scan.grid.shape)
+    return scan.cropped(start.tolist(), stop.tolist())
 
 
 def _region(own: Grid, spacing_mm: float, centroids_mm: npt.NDArray[np.float64]) -> Grid:

@@ -25,6 +25,7 @@ __all__ = ["SpondylPipeline"]
 
 _SURE: Final = 0.9
 _STEPS: Final = 4
+_LEARNT_FROM_MM: Final = 2.0  # the voxels that training patches are drawn from
 _HALF_A_BODY_MM: Final = 9.0
 _NO_SPINE: Final = Flag("no_spine", "No spine was found in this scan.")
 
@@ -92,14 +93,15 @@ class SpondylPipeline:
         tell = progress or (lambda *_: None)
         scan = volume.reoriented("RAS")
         with timer("detection"):
-            region = locate(scan, self._detection.run, self.recipe)
+            coarse = scan.averaged(_LEARNT_FROM_MM)
+            region = locate(coarse, self._detection.run, self.recipe)
         if region is None:
             empty = Volume(np.zeros(volume.grid.shape, np.uint8), volume.grid)
             record = provenance(self._model, self._identification, timer.seconds)
             return Spine(mask=empty, flags=(_NO_SPINE,), provenance=record)
         tell(1, _STEPS)
         with timer("identification"):
-            evidence = identify(scan, region, self._identification.run, self.recipe)
+            evidence = identify(coarse, region, self._identification.run, self.recipe)
         tell(2, _STEPS)
         with timer("decoding"):
             candidates = find_candidates(evidence)
