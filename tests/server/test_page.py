@@ -122,6 +122,38 @@ def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     assert texts(page, "[data-plane=coronal] .tag") == found
 
 
+def test_move_delete_add_undo_and_redo(page, found):
+    name, where = found[-2], page.locator(".chosen .facts dd").first
+    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
+    before = where.inner_text()
+    dot = page.locator("[data-plane=sagittal] .dot.chosen").bounding_box()
+    x, y = dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 10, y + 4)
+    page.mouse.move(x - 16, y + 8)
+    page.mouse.up()
+    expect(where).not_to_have_text(before)
+    page.get_by_role("button", name=f"Delete {name}").click()
+    without = [one for one in found if one != name]
+    wait_for_names(page, without)
+    page.keyboard.press("a")
+    page.get_by_role("dialog", name="Add a vertebra").get_by_role("button", name=name, exact=True).click()
+    wait_for_names(page, found)
+    page.keyboard.press("Control+z")
+    wait_for_names(page, without)
+    expect(page.locator("#redo")).to_be_enabled()
+    page.keyboard.press("Control+Shift+z")
+    wait_for_names(page, found)
+    for left in (True, True, False):
+        page.locator("#undo").click()
+        expect(page.locator("#undo")).to_be_enabled() if left else expect(
+            page.locator("#undo")
+        ).to_be_disabled()
+    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
+    expect(where).to_have_text(before)
+
+
 def test_export_gives_the_files_asked_for(page, found):
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog", name="Export phantom")
@@ -132,6 +164,41 @@ def test_export_gives_the_files_asked_for(page, found):
         assert {"result.json", "mask.nii.gz", "centroids.csv", "centroids.lml"} <= set(bundle.namelist())
         result = json.loads(bundle.read("result.json"))
     assert [one["name"] for one in result["vertebrae"]] == found
+
+
+@pytest.mark.parametrize(
+    ("now", "wanted", "corrections"),
+    [
+        ("T12 L1 L2", "T11 T12 L1", [("T12", "T11", False)]),
+        ("T11 T12 L1 L2", "T11 T12 T13 L1", [("L1", "T13", False)]),
+        ("L4 L5 S1 S2", "L4 L5 L6 S1", [("S1", "L6", False)]),
+        ("T10 T12 L1", "T10 T11 L1", [("T12", "T11", True)]),
+        ("T11 T12 L1", "T10 T11 L1", [("T11", "T10", True), ("T12", "T11", True)]),
+    ],
+)
+def test_another_numbering_becomes_as_few_corrections_as_can_be(page, now, wanted, corrections):
+    asked = page.evaluate(
+        "async ([now, wanted]) => (await import('/page/corrections.js')).requestsFor(now, wanted)",
+        [now.split(), wanted.split()],
+    )
+    assert [(one["vertebra"], one["name"], one["only"]) for one in asked] == corrections
+
+
+def test_dropped_files_become_cases(page):
+    paths = ["a/1.dcm", "a/b/2", "a/DICOMDIR", "x.nii.gz", "c/y.NII", "c/.DS_Store", "loose.dcm", "z.zip"]
+    cases = page.evaluate(
+        """async (paths) => (await import("/page/upload.js"))
+             .sortIntoCases(paths.map((path) => ({ path, file: { name: path.split("/").pop() } })))
+             .map(({ name, files }) => [name, files.map((one) => one.path)])""",
+        paths,
+    )
+    assert dict(cases) == {
+        "x.nii.gz": ["x.nii.gz"],
+        "y.NII": ["c/y.NII"],
+        "z.zip": ["z.zip"],
+        "a": ["a/1.dcm", "a/b/2"],
+        "loose.dcm": ["loose.dcm"],
+    }
 
 
 def test_controls_have_names(page, found):

@@ -109,7 +109,7 @@ function described(one) {
   if (one.state === "queued") return { detail: one.position ? `waiting, place ${one.position}` : "waiting" };
   if (one.state !== "done")
     return {
-      detail: WORDS[one.state],
+      detail: one.error ?? WORDS[one.state],
       badge: one.state === "failed" ? { kind: "bad", text: "!", title: one.error } : null,
     };
   const names = one.vertebrae ?? [];

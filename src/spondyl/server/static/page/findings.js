@@ -2,7 +2,7 @@
 
 import { colourOf } from "../anatomy.js";
 import { button, find, icon, make, percent } from "./dom.js";
-import { measurements } from "./measures.js";
+import { angles, measurements } from "./measures.js";
 import { state } from "./state.js";
 
 /** Other numberings at least this likely are shown without being asked for. */
@@ -95,6 +95,7 @@ function numberingOf(result, actions) {
         )
       : null,
     ...result.flags.map((flag) => make("p.flag", {}, icon("flag"), flag.message)),
+    angles(result),
   ].filter(Boolean);
 }
 

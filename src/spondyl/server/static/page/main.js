@@ -53,7 +53,7 @@ async function startViewer() {
 
 function connect(viewer) {
   const bar = tools(viewer);
-  const straight = strip({ choose: (name) => choose(name) });
+  const straight = strip({ choose: (name) => choose(name), jump: (mm) => viewer.jumpTo(mm) });
   const { open, reload, choose } = scan(viewer, bar, straight);
   const act = { ...corrections(() => viewer.position, reload), choose };
   markers(viewer, act);
@@ -106,7 +106,7 @@ function keyTable(bar, act, viewer, exporting) {
     S: view(() => bar.setWindow("soft"), "soft tissue window"),
     O: view(bar.toggleMask, "show or hide the mask"),
     N: view(bar.toggleNames, "show or hide names"),
-    F: view(() => viewer.fit(), "whole scan"),
+    F: view(bar.fit, "show the spine, or the whole scan"),
   };
 }
 

@@ -5,7 +5,7 @@ import * as api from "./api.js";
 import { announce, find, toast } from "./dom.js";
 import { state } from "./state.js";
 
-/** @param {Viewer} viewer @param {object} tools @param {{show: function}} strip */
+/** @param {Viewer} viewer @param {object} tools @param {{load: function, clear: function}} strip */
 export function scan(viewer, tools, strip) {
   const loading = find("#loading");
   let loaded = null;
@@ -32,22 +32,19 @@ export function scan(viewer, tools, strip) {
 
   async function fetchAll(one, signal) {
     say("Loading the scan…");
-    const [result, image, mask, straight] = await Promise.all([
+    const [result, image, mask] = await Promise.all([
       api.getResult(one.id, signal),
       api.getImage(one.id, signal),
       api.getMask(one.id, signal),
-      api.getStrip(one.id, "sagittal", signal),
     ]);
     say("Showing…");
     await painted();
-    await viewer.loadScan(image, tools.bounds());
-    await viewer.setMask(mask, tools.opacity());
-    signal.throwIfAborted();
-    strip.show(straight);
-    viewer.layout();
+    await viewer.load(image, mask, tools.look(), signal);
+    viewer.fit(boxAround(result.vertebrae));
     state.setResult(result);
     choose(first(result.vertebrae));
     loading.hidden = true;
+    await strip.load(one.id, signal);
     announce(`${one.name}: ${result.vertebrae.length} vertebrae`);
   }
 
@@ -55,10 +52,9 @@ export function scan(viewer, tools, strip) {
   async function reload() {
     const { signal } = stop;
     const id = loaded;
-    const [mask, straight] = await Promise.all([api.getMask(id, signal), api.getStrip(id, "sagittal", signal)]);
-    if (id !== loaded) return;
-    await viewer.setMask(mask, tools.opacity());
-    strip.show(straight);
+    const mask = await api.getMask(id, signal);
+    await viewer.setMask(mask, tools.look().opacity, signal);
+    await strip.load(id, signal);
   }
 
   function close() {
@@ -66,7 +62,7 @@ export function scan(viewer, tools, strip) {
     if (loaded === null) return;
     loaded = null;
     viewer.clear();
-    strip.show(null);
+    strip.clear();
     loading.hidden = true;
   }
 
@@ -101,6 +97,19 @@ function first(vertebrae) {
   const doubtful = vertebrae.filter(({ probability }) => probability !== null && probability < 0.9);
   const least = doubtful.sort((a, b) => a.probability - b.probability)[0];
   return (least ?? vertebrae[Math.floor(vertebrae.length / 2)])?.name ?? null;
+}
+
+/** Room around the centroids for the vertebrae and a little more, mm: to the left, back and foot; right, front and head. */
+const ROOM = { low: [-55, -75, -35], high: [55, 45, 30] };
+
+/** The spine as a box in mm, or null where there is none. */
+export function boxAround(vertebrae) {
+  if (!vertebrae.length) return null;
+  const along = (axis) => vertebrae.map(({ centroid_mm }) => centroid_mm[axis]);
+  return {
+    low: [0, 1, 2].map((axis) => Math.min(...along(axis)) + ROOM.low[axis]),
+    high: [0, 1, 2].map((axis) => Math.max(...along(axis)) + ROOM.high[axis]),
+  };
 }
 
 const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));

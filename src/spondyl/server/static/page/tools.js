@@ -1,6 +1,8 @@
 // The bar above the pictures: layout, window, mask, names.
 
 import { button, find, icon, make } from "./dom.js";
+import { boxAround } from "./scan.js";
+import { state } from "./state.js";
 
 /** Window by name: level and width, HU. */
 const WINDOWS = {
@@ -15,6 +17,8 @@ export function tools(viewer) {
   const views = find("#views");
   let shown = { ...WINDOWS.bone };
   let drawing = 0;
+  let whole = false;
+  state.on("current", () => (whole = false));
 
   const layouts = radios(
     "Layout",
@@ -42,13 +46,13 @@ export function tools(viewer) {
     { title: "Names  N", "aria-pressed": "true", "aria-keyshortcuts": "N", onclick: toggleNames },
     "Names",
   );
-  const whole = button(
+  const fitting = button(
     ".icon",
     {
-      title: "Whole scan  F",
-      "aria-label": "Show the whole scan",
+      title: "The spine, or the whole scan  F",
+      "aria-label": "Show the spine, or the whole scan",
       "aria-keyshortcuts": "F",
-      onclick: () => viewer.fit(),
+      onclick: fit,
     },
     icon("fit"),
   );
@@ -58,7 +62,7 @@ export function tools(viewer) {
     make("div.pair", {}, level.element, width.element),
     make("div.pair", {}, make("label", { for: "opacity" }, "Mask"), opacity),
     names,
-    whole,
+    fitting,
   );
 
   function setLayout(name) {
@@ -74,16 +78,29 @@ export function tools(viewer) {
     windows.set(
       Object.keys(WINDOWS).find((name) => WINDOWS[name].level === shown.level && WINDOWS[name].width === shown.width),
     );
-    drawing ||= requestAnimationFrame(() => {
-      drawing = 0;
-      viewer.setWindow(bounds());
-    });
+    later(() => viewer.setWindow(look()));
   }
 
-  const bounds = () => ({ low: shown.level - shown.width / 2, high: shown.level + shown.width / 2 });
+  /** Window in HU and opacity of the mask, as the viewer takes them. */
+  function look() {
+    const { level: at, width: wide } = shown;
+    return { low: at - wide / 2, high: at + wide / 2, opacity: opacity.value / 100 };
+  }
 
   function applyOpacity() {
-    viewer.setOpacity(opacity.value / 100);
+    later(() => viewer.setOpacity(look().opacity));
+  }
+
+  /** At most one change per frame. */
+  function later(work) {
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(work);
+  }
+
+  /** The spine, then the whole scan, and again. */
+  function fit() {
+    whole = !whole;
+    viewer.fit(whole ? null : boxAround(state.result.vertebrae));
   }
 
   function toggleMask() {
@@ -102,8 +119,8 @@ export function tools(viewer) {
     maximise: (plane) => setLayout(views.dataset.layout === plane ? "all" : plane),
     setWindow: (name) => setWindow(WINDOWS[name]),
     changeWindow: (dx, dy) => setWindow({ level: shown.level - 2 * dy, width: Math.max(shown.width + 4 * dx, 20) }),
-    bounds,
-    opacity: () => opacity.value / 100,
+    look,
+    fit,
     toggleMask,
     toggleNames,
     layouts: Object.keys(LAYOUTS),

@@ -4,7 +4,7 @@
 
 import { NVImage, NVMesh, Niivue, SLICE_TYPE } from "../vendor/niivue/index.js";
 import { VERTEBRAE, labelTable } from "../anatomy.js";
-import { Framing, PLANES } from "./slices.js";
+import { Framing, PLANES, Tile } from "./slices.js";
 import { surfaces } from "./surface.js";
 
 const SLICE = { axial: SLICE_TYPE.AXIAL, coronal: SLICE_TYPE.CORONAL, sagittal: SLICE_TYPE.SAGITTAL };
@@ -55,34 +55,34 @@ export class Viewer extends EventTarget {
     return viewer;
   }
 
-  /** @param {ArrayBuffer} file .nii or .nii.gz; @param {{low: number, high: number}} hu window */
-  async loadScan(file, { low, high }) {
-    this.clear();
-    const scan = await NVImage.loadFromUrl({
-      url: file,
-      name: nameFor(file),
-      cal_min: low,
-      cal_max: high,
-      colormap: "gray",
-    });
+  /**
+   * Show a scan and its label map, which lies on its grid. Surfaces are made from the map.
+   * @param {ArrayBuffer} scan .nii or .nii.gz
+   * @param {ArrayBuffer} mask the same
+   * @param {{low: number, high: number, opacity: number}} look window in HU, opacity of the mask 0-1
+   * @param {AbortSignal} signal
+   */
+  async load(scan, mask, { low, high, opacity }, signal) {
+    const grey = { cal_min: low, cal_max: high, colormap: "gray" };
+    const volumes = [await imageIn(scan, grey), await imageIn(mask, { opacity })];
+    signal.throwIfAborted();
+    this.#show(volumes);
     this.framing.reset();
-    this.slices.addVolume(scan);
+    this.slices.updateGLVolume();
     this.layout();
   }
 
-  /** Replace the label map, on the grid of the scan; surfaces are made anew. @param {ArrayBuffer} file */
-  async setMask(file, opacity) {
-    const nv = this.slices;
-    const mask = await NVImage.loadFromUrl({ url: file, name: nameFor(file), opacity });
-    mask.setColormapLabel(labelTable());
-    if (nv.volumes.length > 1) nv.volumes.splice(1, 1);
-    nv.addVolume(mask);
-    this.#showSurfaces(surfaces(mask.img, mask.hdr.dims.slice(1, 4), mask.hdr.affine));
+  /** Another label map of the same scan. */
+  async setMask(file, opacity, signal) {
+    const mask = await imageIn(file, { opacity });
+    signal.throwIfAborted();
+    this.#show([this.slices.volumes[0], mask]);
+    this.#refresh(1);
   }
 
   clear() {
-    for (const mesh of [...this.surfaces.meshes]) this.surfaces.removeMesh(mesh);
-    while (this.slices.volumes.length) this.slices.removeVolumeByIndex(this.slices.volumes.length - 1);
+    this.#show([]);
+    this.slices.drawScene();
   }
 
   get isLoaded() {
@@ -113,24 +113,24 @@ export class Viewer extends EventTarget {
 
   /** VerSe number of the mask at a point, mm; 0 outside. */
   labelAt(mm) {
+    if (!this.isLoaded) return 0;
     const mask = this.slices.volumes[1];
-    if (!mask) return 0;
     const voxel = mask.mm2vox(mm);
     const isInside = [0, 1, 2].every((axis) => voxel[axis] >= 0 && voxel[axis] < mask.dimsRAS[axis + 1]);
     return isInside ? mask.getValue(...voxel) : 0;
   }
 
   setOpacity(opacity) {
-    if (this.slices.volumes.length > 1) this.slices.setOpacity(1, opacity);
+    if (!this.isLoaded) return;
+    this.slices.volumes[1].opacity = opacity;
+    this.#refresh(1);
   }
 
   /** Grey values shown from black to white, HU. */
   setWindow({ low, high }) {
-    const scan = this.slices.volumes[0];
-    if (!scan) return;
-    scan.cal_min = low;
-    scan.cal_max = high;
-    this.slices.updateGLVolume();
+    if (!this.isLoaded) return;
+    Object.assign(this.slices.volumes[0], { cal_min: low, cal_max: high });
+    this.#refresh(0);
   }
 
   /** Say that cells have moved, or are hidden. */
@@ -160,50 +160,32 @@ export class Viewer extends EventTarget {
   /** mm to pixels in the cell of a plane; `off` is the distance from the slice shown, mm. Null when not shown. */
   project(plane, mm) {
     const tile = this.#tile(plane);
-    if (!tile) return null;
-    const { across, up, through } = PLANES[plane];
-    const cell = this.cells[plane];
-    return {
-      x: ((mm[across] - tile.leftTopMM[0]) / tile.fovMM[0]) * cell.clientWidth,
-      y: (1 - (mm[up] - tile.leftTopMM[1]) / tile.fovMM[1]) * cell.clientHeight,
-      off: mm[through] - this.position[through],
-    };
+    return tile && { ...tile.toPixels(mm), off: mm[tile.through] - this.position[tile.through] };
   }
 
   /** Pixels in the cell of a plane to mm, on the slice shown. */
   unproject(plane, x, y) {
-    const tile = this.#tile(plane);
-    const { across, up } = PLANES[plane];
-    const cell = this.cells[plane];
-    const mm = this.position;
-    mm[across] = tile.leftTopMM[0] + (x / cell.clientWidth) * tile.fovMM[0];
-    mm[up] = tile.leftTopMM[1] + (1 - y / cell.clientHeight) * tile.fovMM[1];
-    return mm;
+    return this.#tile(plane).toWorld(x, y, this.position);
   }
 
   /** Drag what a plane shows by pixels. */
   pan(plane, dx, dy) {
-    const tile = this.#tile(plane);
-    const cell = this.cells[plane];
-    const by = [(dx / cell.clientWidth) * tile.fovMM[0], (-dy / cell.clientHeight) * tile.fovMM[1]];
-    this.framing.pan(plane, middleOf(tile), by);
+    this.framing.pan(this.#tile(plane), dx, dy);
     this.#redraw(this.slices);
   }
 
-  /** Zoom one plane, or all around the crosshair when no pixels are given. */
+  /** Zoom a plane around a point, or around the crosshair when no pixels are given. */
   zoom(plane, factor, x, y) {
-    const tile = this.#tile(plane);
-    if (!tile) return;
-    const { across, up } = PLANES[plane];
     const mm = x === undefined ? this.position : this.unproject(plane, x, y);
-    this.framing.zoom(plane, middleOf(tile), factor, [mm[across], mm[up]]);
+    this.framing.zoom(this.#tile(plane), factor, mm);
     this.#redraw(this.slices);
   }
 
-  /** Show the whole scan again, and the spine from in front and a little from the left. */
-  fit() {
-    this.framing.reset();
-    Object.assign(this.surfaces.scene, { volScaleMultiplier: 1.2, renderAzimuth: 205, renderElevation: 8 });
+  /** Let every plane show a box, {low, high} in mm, or the whole scan; and the spine from in front, a little from the left. */
+  fit(box = null) {
+    this.framing.reset(box);
+    this.closeness = 1;
+    Object.assign(this.surfaces.scene, { renderAzimuth: 205, renderElevation: 8 });
     this.#redraw(this.slices);
     this.#redraw(this.surfaces);
   }
@@ -216,8 +198,7 @@ export class Viewer extends EventTarget {
   }
 
   zoomSurfaces(factor) {
-    const { scene } = this.surfaces;
-    scene.volScaleMultiplier = Math.min(Math.max(scene.volScaleMultiplier * factor, 0.5), 6);
+    this.closeness = Math.min(Math.max(this.closeness * factor, 0.5), 6);
     this.#redraw(this.surfaces);
   }
 
@@ -232,7 +213,8 @@ export class Viewer extends EventTarget {
   }
 
   #tile(plane) {
-    return this.slices.screenSlices.find((tile) => tile.axCorSag === SLICE[plane]);
+    const drawn = this.slices.screenSlices.find((tile) => tile.axCorSag === SLICE[plane]);
+    return drawn ? new Tile(plane, this.cells[plane], drawn.leftTopMM, drawn.fovMM) : null;
   }
 
   /** NiiVue keeps one pan and zoom for all planes and clips to the picture; ours fills each cell, each for itself. */
@@ -259,16 +241,19 @@ export class Viewer extends EventTarget {
   }
 
   #announceDrawing() {
-    for (const [nv, name] of [
-      [this.slices, "drawn-slices"],
-      [this.surfaces, "drawn-surfaces"],
-    ]) {
-      const draw = nv.drawScene.bind(nv);
-      nv.drawScene = () => {
-        draw();
-        this.dispatchEvent(new Event(name));
-      };
-    }
+    const { slices, surfaces } = this;
+    const [drawSlices, drawSurfaces] = [slices.drawScene.bind(slices), surfaces.drawScene.bind(surfaces)];
+    slices.drawScene = () => {
+      drawSlices();
+      this.dispatchEvent(new Event("drawn-slices"));
+    };
+    surfaces.drawScene = () => {
+      // NiiVue fits 0.8 of the largest radius into the shorter side; a spine is as long as its largest radius.
+      const { clientWidth, clientHeight } = surfaces.canvas;
+      surfaces.scene.volScaleMultiplier = this.closeness * Math.max(0.76, (0.76 * clientHeight) / (clientWidth || 1));
+      drawSurfaces();
+      this.dispatchEvent(new Event("drawn-surfaces"));
+    };
   }
 
   /** At most once per frame. */
@@ -280,20 +265,33 @@ export class Viewer extends EventTarget {
     });
   }
 
-  #showSurfaces(found) {
-    const nv = this.surfaces;
-    for (const mesh of [...nv.meshes]) nv.removeMesh(mesh);
-    for (const [name, label, ...rgb] of VERTEBRAE) {
-      const surface = found.get(label);
-      if (!surface?.triangles.length) continue;
-      const colour = new Uint8Array([...rgb, 255]);
-      nv.addMesh(new NVMesh(surface.points, surface.triangles, name, colour, 1, true, nv.gl));
-    }
-    this.#redraw(nv);
+  /** NiiVue's own way of adding would send and draw everything again for each part. */
+  #show(volumes) {
+    const [nv, space] = [this.slices, this.surfaces];
+    volumes[1]?.setColormapLabel(labelTable());
+    Object.assign(nv, { volumes, back: volumes[0] ?? null, overlays: volumes.slice(1) });
+    for (const mesh of space.meshes) mesh.unloadMesh(space.gl);
+    space.meshes = volumes.length ? this.#meshes(volumes[1]) : [];
+    space.updateGLVolume();
+  }
+
+  #meshes({ img, hdr }) {
+    const found = surfaces(img, hdr.dims.slice(1, 4), hdr.affine);
+    return VERTEBRAE.filter(([, label]) => found.get(label)?.triangles.length).map(([name, label, ...rgb]) => {
+      const { points, triangles } = found.get(label);
+      return new NVMesh(points, triangles, name, new Uint8Array([...rgb, 255]), 1, true, this.surfaces.gl);
+    });
+  }
+
+  /** Send one layer to the graphics card again. */
+  #refresh(layer) {
+    this.slices.refreshLayers(this.slices.volumes[layer], layer);
+    this.#redraw(this.slices);
   }
 }
 
-const middleOf = ({ leftTopMM, fovMM }) => [leftTopMM[0] + fovMM[0] / 2, leftTopMM[1] + fovMM[1] / 2];
-
 /** NiiVue goes by the name; gzip begins with 1f. */
-const nameFor = (file) => (new Uint8Array(file, 0, 1)[0] === 0x1f ? "scan.nii.gz" : "scan.nii");
+function imageIn(file, look) {
+  const name = new Uint8Array(file, 0, 1)[0] === 0x1f ? "image.nii.gz" : "image.nii";
+  return NVImage.loadFromUrl({ url: file, name, ...look });
+}

@@ -11,13 +11,18 @@ export const PLANES = {
   axial: { across: 0, up: 1, through: 2, edges: "RLAP" },
 };
 
-/** What each plane shows: a centre in mm (null: that of the scan) and a zoom (1: the whole scan fits). */
+/** Limits of the zoom. */
+const [LEAST, MOST] = [0.2, 20];
+
+/** What each plane shows: a centre in mm (null: that of what is to fit) and a zoom (1: it fits). */
 export class Framing {
   constructor() {
     this.reset();
   }
 
-  reset() {
+  /** @param {{low: number[], high: number[]}|null} box what to fit, mm; null: the scan */
+  reset(box = null) {
+    this.box = box;
     this.of = Object.fromEntries(Object.keys(PLANES).map((plane) => [plane, { centre: null, zoom: 1 }]));
   }
 
@@ -31,6 +36,11 @@ export class Framing {
    */
   bounds(plane, low, high, aspect) {
     const { centre, zoom } = this.of[plane];
+    if (this.box) {
+      const { across, up } = PLANES[plane];
+      low = [this.box.low[across], this.box.low[up]];
+      high = [this.box.high[across], this.box.high[up]];
+    }
     const size = [high[0] - low[0], high[1] - low[1]];
     const width = Math.max(size[0], size[1] * aspect) / zoom;
     const height = width / aspect;
@@ -41,17 +51,53 @@ export class Framing {
     };
   }
 
-  /** Move what a plane shows: `by` in mm across and up, from the middle `now`. */
-  pan(plane, now, by) {
-    this.of[plane].centre = [now[0] - by[0], now[1] - by[1]];
+  /** Drag what a tile shows by pixels. */
+  pan(tile, dx, dy) {
+    const { middle, perPixel } = tile;
+    this.of[tile.plane].centre = [middle[0] - dx * perPixel[0], middle[1] + dy * perPixel[1]];
   }
 
-  /** Zoom by a factor and keep the point `fixed` (mm) where it is on the screen; `now` is the middle, mm. */
-  zoom(plane, now, factor, fixed) {
-    const view = this.of[plane];
-    const zoom = Math.min(Math.max(view.zoom * factor, 1), 20);
+  /** Zoom what a tile shows by a factor, and keep a point (mm) where it is on the screen. */
+  zoom(tile, factor, mm) {
+    const view = this.of[tile.plane];
+    const zoom = Math.min(Math.max(view.zoom * factor, LEAST), MOST);
     const ratio = view.zoom / zoom;
+    const fixed = [mm[tile.across], mm[tile.up]];
     view.zoom = zoom;
-    view.centre = zoom === 1 ? null : [0, 1].map((axis) => fixed[axis] + (now[axis] - fixed[axis]) * ratio);
+    view.centre = fixed.map((at, axis) => at + (tile.middle[axis] - at) * ratio);
+  }
+}
+
+/** A plane as it is drawn now: between pixels in its cell, from the upper left, and mm. */
+export class Tile {
+  /** @param {string} plane @param {HTMLElement} cell @param {number[]} low corner at the lower left, mm @param {number[]} size mm */
+  constructor(plane, cell, low, size) {
+    Object.assign(this, PLANES[plane], { plane, cell, low, size });
+  }
+
+  /** mm; negative across where the axis grows to the left of the screen. */
+  get perPixel() {
+    return [this.size[0] / this.cell.clientWidth, this.size[1] / this.cell.clientHeight];
+  }
+
+  get middle() {
+    return [this.low[0] + this.size[0] / 2, this.low[1] + this.size[1] / 2];
+  }
+
+  toPixels(mm) {
+    const [width, height] = this.perPixel;
+    return {
+      x: (mm[this.across] - this.low[0]) / width,
+      y: this.cell.clientHeight - (mm[this.up] - this.low[1]) / height,
+    };
+  }
+
+  /** @param {number[]} mm a point of the slice shown */
+  toWorld(x, y, mm) {
+    const [width, height] = this.perPixel;
+    const world = [...mm];
+    world[this.across] = this.low[0] + x * width;
+    world[this.up] = this.low[1] + (this.cell.clientHeight - y) * height;
+    return world;
   }
 }
