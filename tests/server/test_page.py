@@ -122,38 +122,6 @@ def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     assert texts(page, "[data-plane=coronal] .tag") == found
 
 
-def test_move_delete_add_undo_and_redo(page, found):
-    name, where = found[-2], page.locator(".chosen .facts dd").first
-    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
-    before = where.inner_text()
-    dot = page.locator("[data-plane=sagittal] .dot.chosen").bounding_box()
-    x, y = dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 10, y + 4)
-    page.mouse.move(x - 16, y + 8)
-    page.mouse.up()
-    expect(where).not_to_have_text(before)
-    page.get_by_role("button", name=f"Delete {name}").click()
-    without = [one for one in found if one != name]
-    wait_for_names(page, without)
-    page.keyboard.press("a")
-    page.get_by_role("dialog", name="Add a vertebra").get_by_role("button", name=name, exact=True).click()
-    wait_for_names(page, found)
-    page.keyboard.press("Control+z")
-    wait_for_names(page, without)
-    expect(page.locator("#redo")).to_be_enabled()
-    page.keyboard.press("Control+Shift+z")
-    wait_for_names(page, found)
-    for left in (True, True, False):
-        page.locator("#undo").click()
-        expect(page.locator("#undo")).to_be_enabled() if left else expect(
-            page.locator("#undo")
-        ).to_be_disabled()
-    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
-    expect(where).to_have_text(before)
-
-
 def test_export_gives_the_files_asked_for(page, found):
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog", name="Export phantom")
