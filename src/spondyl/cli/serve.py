@@ -43,6 +43,8 @@ def serve(  # noqa: PLR0913 - options of a command
         engine: What runs the networks.
         threads: CPU threads of the worker (default: all).
     """
+    import sys
+
     from spondyl.server import Settings
     from spondyl.server import serve as run
 
@@ -59,4 +61,4 @@ def serve(  # noqa: PLR0913 - options of a command
         engine=engine,
         threads=threads,
     )
-    run(settings)
+    run(settings, lambda address: print(f"Spondyl (Ctrl-C stops it): {address}", file=sys.stderr, flush=True))

@@ -9,7 +9,14 @@ from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
 import spondyl
-from spondyl.server import routes_cases, routes_corrections, routes_results, routes_server
+from spondyl.server import (
+    docs_page,
+    routes_cases,
+    routes_corrections,
+    routes_results,
+    routes_server,
+    routes_training,
+)
 from spondyl.server.context import Context
 from spondyl.server.dispatcher import Dispatcher
 from spondyl.server.errors import add_error_answers
@@ -69,7 +76,14 @@ def create_app(settings: Settings, *, work: bool = True) -> FastAPI:
     )
     app.state.context = Context(settings, data, store, dispatcher, events)
     add_error_answers(app, data.root)
-    for module in (routes_cases, routes_results, routes_corrections, routes_server):
+    for module in (
+        routes_cases,
+        routes_results,
+        routes_corrections,
+        routes_training,
+        routes_server,
+        docs_page,
+    ):
         app.include_router(module.router)
     if STATIC.is_dir():
         app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")

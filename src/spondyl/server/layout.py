@@ -60,7 +60,7 @@ class CaseFiles:
         """Delete all but what was sent, before a new attempt and after a cancelled one."""
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
             if path.name != "upload":
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,19 @@ class DataFolder:
 
     def remove(self, case: str) -> None:
         """Delete all files of a case."""
-        shutil.rmtree(self.case(case).folder, ignore_errors=True)
+        _remove(self.case(case).folder)
 
     def sweep(self, known: set[str]) -> None:
         """Delete what a killed server left: uploads cut short, and files of cases it never recorded."""
         for path in (self.root / "incoming").iterdir():
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
         for path in (self.root / "cases").iterdir():
             if path.name not in known:
-                shutil.rmtree(path, ignore_errors=True)
+                _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

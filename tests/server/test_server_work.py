@@ -1,0 +1,166 @@
+"""Cancelling, crashing, being killed: no case is lost, and none stays behind in a wrong state."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+
+import httpx
+import psutil
+import pytest
+from server_client import send, settled
+
+from spondyl.errors import InputError
+from spondyl.server import Settings, serve
+from spondyl.server.worker import _told
+
+
+def wait_for(check, seconds=60):
+    end = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+    return found
+
+
+def workers(pid=None):
+    """The worker processes of this process, or another."""
+    return [
+        child
+        for child in psutil.Process(pid).children()
+        if "spondyl.server.worker" in " ".join(child.cmdline())
+    ]
+
+
+def test_a_running_case_is_cancelled_and_tried_again(working, scan):
+    cases = [send(working, scan).json()["id"] for _ in range(3)]
+    wait_for(lambda: working.get(f"/api/cases/{cases[0]}").json()["state"] == "running")
+    assert working.post(f"/api/cases/{cases[1]}/cancel").json()["state"] == "cancelled"
+    running = working.post(f"/api/cases/{cases[0]}/cancel")
+    if running.status_code == 200:  # else it was quicker than the request
+        assert running.json()["state"] == "cancelled"
+        assert working.post(f"/api/cases/{cases[0]}/retry").json()["state"] == "queued"
+    assert [settled(working, case)["state"] for case in cases] == ["done", "cancelled", "done"]
+    assert working.post(f"/api/cases/{cases[1]}/cancel").status_code == 409
+    assert working.post(f"/api/cases/{cases[2]}/retry").status_code == 409
+    folder = working.context.data.case(cases[1]).folder
+    assert [path.name for path in folder.iterdir()] == ["upload"]
+
+
+def test_a_worker_that_dies_fails_its_case_alone(working, scan):
+    settled(working, send(working, scan).json()["id"])
+    (worker,) = workers()
+    worker.suspend()  # so that the case is still running when the worker dies
+    case = send(working, scan).json()["id"]
+    wait_for(lambda: working.get(f"/api/cases/{case}").json()["state"] == "running")
+    worker.kill()
+    info = settled(working, case)
+    assert (info["state"], "lack of memory" in info["error"]) == ("failed", True)
+    assert settled(working, send(working, scan).json()["id"])["state"] == "done"
+
+
+def test_a_page_hears_of_every_state(working, scan):
+    heard, ready = [], threading.Event()
+
+    def listen():
+        with working.stream("GET", "/api/events") as answer:
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            kind = None
+            for line in answer.iter_lines():
+                ready.set()
+                key, _, value = line.partition(": ")
+                if key == "event":
+                    kind = value
+                elif key == "data":
+                    heard.append((kind, json.loads(value)))
+                    if kind == "deleted":
+                        return
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    assert ready.wait(20)
+    case = send(working, scan).json()["id"]
+    settled(working, case)
+    working.delete(f"/api/cases/{case}")
+    thread.join(20)
+    assert not thread.is_alive()
+    mine = [(kind, told) for kind, told in heard if told["id"] == case]
+    assert mine[-1] == ("deleted", {"id": case})
+    assert mine[-2][1]["state"] in {"done", "running"}
+    assert (
+        mine[-2][1].keys()
+        == working.get("/openapi.json").json()["components"]["schemas"]["CaseInfo"]["properties"].keys()
+    )
+
+
+@contextmanager
+def process(data, model):
+    """A server in a process of its own, on a free port; a client, and the process."""
+    words = ["serve", "--data", str(data), "--port", "0", "--model", str(model), "--threads", "1"]
+    server = subprocess.Popen(
+        [sys.executable, "-c", "from spondyl.cli import main; main()", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        address = server.stderr.readline().split()[-1]
+        with httpx.Client(base_url=address, timeout=60) as client:
+            yield client, server
+    finally:
+        server.kill()
+        server.wait()
+        server.stderr.close()
+
+
+def test_a_killed_server_resumes_its_jobs(tmp_path, reader_model, scan):
+    with process(tmp_path / "data", reader_model) as (client, server):
+        cases = [send(client, scan).json()["id"] for _ in range(3)]
+        wait_for(lambda: client.get(f"/api/cases/{cases[0]}").json()["state"] == "running")
+        orphans = wait_for(lambda: workers(server.pid))
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        gone, alive = psutil.wait_procs(orphans, timeout=30)
+        assert (len(gone), alive) == (1, []), "the worker outlived its server"
+    (tmp_path / "data" / "incoming" / "half").mkdir()  # an upload that was cut short by the kill
+    with process(tmp_path / "data", reader_model) as (client, _):
+        assert [settled(client, case)["state"] for case in cases] == ["done"] * 3
+        assert client.get(f"/api/cases/{cases[0]}/result").json()["vertebrae"]
+        assert len(client.get("/api/cases").json()) == 3
+    assert not (tmp_path / "data" / "incoming" / "half").exists()
+
+
+def test_a_second_server_on_the_folder_is_refused(working):
+    data = working.context.data.root
+    words = ["serve", "--data", str(data), "--port", "0"]
+    done = subprocess.run(
+        [sys.executable, "-c", "from spondyl.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("spondyl: ")
+    assert "another server is using this folder" in done.stderr
+
+
+def test_an_address_in_use_is_told(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings.checked(data=tmp_path / "data", port=taken.getsockname()[1])
+        with pytest.raises(InputError, match="cannot listen there: Address already in use"):
+            serve(settings)
+
+
+@pytest.mark.parametrize("where", ["upload/00000.nii.gz", "unpacked/a/b.nii", "result/mask.nii.gz"])
+def test_errors_speak_of_the_senders_file(tmp_path, where):
+    from spondyl.server.layout import CaseFiles
+
+    files = CaseFiles(tmp_path / "cases" / "0123")
+    files.upload.mkdir(parents=True)
+    (files.upload / "00000.nii.gz").touch()
+    told = _told(f"{files.folder / where}: truncated", files, "patient")
+    assert str(tmp_path) not in told
+    assert told.endswith(": truncated")
