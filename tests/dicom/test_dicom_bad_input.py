@@ -95,13 +95,18 @@ def test_a_codestream_of_another_size_than_its_header(tmp_path):
         read_series(folder)
 
 
-def test_a_file_deflated_as_a_whole(folder):
+def test_a_deflated_file_is_no_bomb(folder, tmp_path):
     for file in folder.iterdir():
         ds = pydicom.dcmread(file)
         ds.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        ds.add_new(0x00091001, "OB", bytes(200 << 20) if file.name == "IM0004" else b"")
         ds.save_as(file)
-    with pytest.raises(ImageError, match="deflated as a whole; convert it"):
-        read_series(folder)
+    assert (folder / "IM0004").stat().st_size < 1 << 20
+    tracemalloc.start()
+    assert len(read_series(folder).slices) == 8
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 << 20
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_localizer_and_reformat_within_a_series(tmp_path):
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"hu": blobs((1, 8, 8))}, "at least 3"),
+        ({"hu": blobs((1, 8, 8))}, "at least 4"),
         ({"heights_mm": (5.0,) * 9}, "all 9 slices lie at one place"),
         ({"tilt_deg": 60.0}, "beside each other"),
         ({"origin": (1e9, 0, 0)}, "from the origin"),

@@ -23,6 +23,7 @@ DCMTK = {
     "JPEG-LS": ("dcmcjpls",),
     "RLE": ("dcmcrle",),
     "implicit VR": ("dcmconv", "+ti"),
+    "deflated": ("dcmconv", "+td"),
     "big endian": ("dcmconv", "+tb"),
     "without file header": ("dcmconv", "-F", "+ti"),
 }
@@ -62,7 +63,7 @@ def test_compressed_by_gdcm(syntax, stored, tmp_path):
 @pytest.mark.parametrize("stored", STORED)
 @pytest.mark.parametrize("name", DCMTK)
 def test_rewritten_by_dcmtk(name, stored, tmp_path):
-    series = Series(hu=blobs((3, 24, 32)), **STORED[stored])
+    series = Series(hu=blobs((4, 24, 32)), **STORED[stored])
     folder = series.write(tmp_path / "plain")
     (tmp_path / "new").mkdir()
     for file in folder.iterdir():

@@ -2,6 +2,7 @@
 
 from typing import IO, Any, Final
 
+from spondyl.dicom.deflated import inflated
 from spondyl.dicom.multiframe import frames_of
 from spondyl.dicom.slices import CT_CLASSES, ENHANCED_CLASSES, Header, Slice
 from spondyl.dicom.sources import Opener, Source, looks_like_dicom
@@ -47,27 +48,22 @@ _TAGS: Final = [
     *MOMENTS,
 ]
 
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
-
 
 def read_dataset(source: Source, stream: IO[bytes], tags: list[str] | None = None) -> Any:
     """A pydicom data set up to its pixels, where the stream stands afterwards.
 
     Args:
         source: For messages.
-        stream: The file.
+        stream: The file, from :func:`spondyl.dicom.deflated.inflated`.
         tags: Keywords to read; ``None`` reads all.
 
     Raises:
-        ImageError: not DICOM, truncated, or packed in a way that cannot be bounded.
+        ImageError: not DICOM, truncated or damaged.
         MissingDependencyError: pydicom is not installed.
     """
     pydicom = pydicom_of(source.path)
-    head = stream.read(1024)
-    if not looks_like_dicom(head):
+    if not looks_like_dicom(stream.read(132)):
         raise ImageError(f"{source}: not a DICOM file")
-    if _DEFLATED.encode() in head:  # would be unpacked as a whole, however large
-        raise ImageError(f"{source}: deflated as a whole; convert it, for instance with dcmconv +te")
     stream.seek(0)
     try:
         with pydicom.config.disable_value_validation():
@@ -97,7 +93,7 @@ def read_header(source: Source, opener: Opener) -> Header | None:
             if not looks_like_dicom(stream.read(132)):
                 return None
             stream.seek(0)
-            dataset = read_dataset(source, stream, _TAGS)
+            dataset = read_dataset(source, inflated(source, stream, MAX_HEADER, whole=False), _TAGS)
     except SpondylError:
         raise
     except READ_ERRORS as error:

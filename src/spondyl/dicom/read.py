@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spondyl.dicom.choose import choose_series
+from spondyl.dicom.deflated import inflated
 from spondyl.dicom.fill import Filler
 from spondyl.dicom.find import find_series
 from spondyl.dicom.geometry import Stack
@@ -144,7 +145,8 @@ def _whole(piece: Slice, opener: Opener) -> Any:
     try:
         if opener.size(piece.source) > most + MAX_HEADER:
             raise ImageError(f"{piece.source}: larger than a file of {piece.shape} pixels can be")
-        with opener.whole(piece.source) as stream:
+        with opener.whole(piece.source) as file:
+            stream = inflated(piece.source, file, most + MAX_HEADER, whole=True)
             dataset = read_dataset(piece.source, stream)
             attach_pixels(dataset, piece.source, stream, pixel_bytes(dataset, piece) + _SPARE)
             return dataset
