@@ -78,7 +78,7 @@ def test_outside_the_field_of_view_is_air_and_nothing_is_labelled(case):
 
 def test_every_worker_and_every_seed_has_its_own_stream(case):
     def first(seed: int) -> torch.Tensor:
-        return next(iter(PatchStream([case], [1.0], RECIPE, "identification", seed))).image
+        return PatchStream([case], [1.0], RECIPE, "identification", seed)[0].image
 
     assert torch.equal(first(1), first(1))
     assert not torch.equal(first(1), first(2))

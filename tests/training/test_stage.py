@@ -8,10 +8,28 @@ from spine_toys import toy_scan
 
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
 from spondyl.training.corpus import prepare_case
-from spondyl.training.patches import PatchStream
-from spondyl.training.stage import build_network, learning_rate, train_stage
+from spondyl.training.patches import Patch, PatchStream
+from spondyl.training.stage import (
+    _batches,
+    _iterate,
+    build_network,
+    collate,
+    learning_rate,
+    train_stage,
+)
+from spondyl.training.team import Team
 
 SMALL = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=True, levels=True)
+
+
+class Numbers:
+    """A stream of patches that hold nothing but their number."""
+
+    def __init__(self, source):
+        self.source = source
+
+    def __getitem__(self, number):
+        return Patch(*[self.source[number]] * 4)
 
 
 def recipe(iterations: int) -> SpondylRecipe:
@@ -60,6 +78,62 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path):
         stream(8), "identification", path, workers=0, every=4, on_progress=lambda i, *_: seen.append(i)
     )
     assert seen == [8]
+
+
+def weights_after(stream, path, **options):
+    network = train_stage(stream, "identification", path, every=4, **options)
+    state = torch.load(path, weights_only=True)
+    return [*network.parameters(), *network.buffers(), *state["network"].values()]
+
+
+def test_going_on_is_exact_whatever_the_number_of_workers(tmp_path):
+    """Weights, running averages, and the order of the patches."""
+    straight = weights_after(stream(8), tmp_path / "straight.pt", workers=0)
+
+    def kill(iteration: int, total: int, means: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_stage(stream(8), "identification", tmp_path / "a.pt", workers=0, every=4, on_progress=kill)
+    again = weights_after(stream(8), tmp_path / "a.pt", workers=1)
+    assert all(torch.equal(a, b) for a, b in zip(straight, again, strict=True))
+
+
+def test_every_patch_is_used_once_whatever_the_team():
+    settings = TrainingSettings(batch_size=2, accumulate=3)
+    source = [torch.tensor(number) for number in range(96)]
+
+    def used(size, done):
+        teams = [Team(rank, size) for rank in range(size)]
+        loaders = [_batches(Numbers(source), settings, team, done, 0) for team in teams]
+        return [
+            set().union(*(next(loader).image.tolist() for loader in loaders for _ in range(3))) for _ in "ab"
+        ]
+
+    assert used(1, 0) == [set(range(6)), set(range(6, 12))]
+    assert used(2, 0) == [set(range(12)), set(range(12, 24))]
+    assert used(2, 1)[0] == used(2, 0)[1]
+
+
+def test_accumulated_batches_weigh_as_much_as_one(tmp_path):
+    """With losses averaged: the same patch twice makes the same step as once."""
+    steps = []
+    for accumulate in (1, 2):
+        one = recipe(1).model_copy(
+            update={
+                "training": recipe(1).training.model_copy(
+                    update={"accumulate": accumulate, "precision": "f32"}
+                )
+            }
+        )
+        torch.manual_seed(0)
+        network = build_network(one, "identification").train()
+        optimizer = torch.optim.SGD(network.parameters(), lr=1.0)
+        patch = collate([stream(1)[0]])
+        _iterate(network, optimizer, iter([patch] * accumulate), one.training, torch.device("cpu"))
+        steps.append([parameter.detach().clone() for parameter in network.parameters()])
+    for a, b in zip(*steps, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_the_network_answers_what_the_recipe_asks():

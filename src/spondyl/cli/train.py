@@ -35,10 +35,12 @@ class TrainOptions:
         batch_size: Samples per step (reference: detection 16, identification 32).
         seed: Of weights and shuffling (reference: 1).
         precision: Arithmetic of the forward pass.
+        accumulate: Batches per step of the spondyl recipe; as if batches were that much larger.
         keep: Which epoch becomes the model.
         device: auto, cpu, cuda, cuda:1 ...
         workers: Processes that read samples; 0 reads in the training process.
         resume: Go on from the last checkpoint.
+        every: Iterations between two checkpoints and lines of the log (recipe spondyl).
         checkpoints: Folder for a checkpoint per epoch.
         keep_checkpoints: How many epochs stay on disk; all by default.
         logs: Folder for TensorBoard curves, log.jsonl and description.json.
@@ -57,10 +59,12 @@ class TrainOptions:
     batch_size: int | None = None
     seed: int | None = None
     precision: Literal["f32", "bf16"] | None = None
+    accumulate: int | None = None
     keep: Literal["last", "best"] | None = None
     device: str = "auto"
     workers: Annotated[int, Parameter(validator=validators.Number(gte=0))] = 0
     resume: Annotated[bool, Parameter(negative=())] = False
+    every: Annotated[int, Parameter(validator=validators.Number(gte=1))] = 200
     checkpoints: Path = Path("checkpoints")
     keep_checkpoints: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None
     logs: Path = Path("logs")
@@ -70,12 +74,13 @@ class TrainOptions:
 
     def changes(self, stage: str) -> dict[str, dict[str, Any]]:
         """By recipe, the values that were given, in that recipe's own sections."""
-        common = {"batch_size": self.batch_size}
-        training = {"epochs": self.epochs, "precision": self.precision, "keep": self.keep, **common}
+        common = {"batch_size": self.batch_size, "precision": self.precision}
+        training = {"epochs": self.epochs, "keep": self.keep, **common}
+        ours = {"iterations": self.iterations, "accumulate": self.accumulate, "seed": self.seed, **common}
         of_stage = {"network": {"width": self.width}, "training": training}
         return {
             "spinefinder": {"seed": self.seed} | ({} if stage == "segmentation" else {stage: of_stage}),
-            "spondyl": {"training": {"iterations": self.iterations, "seed": self.seed, **common}},
+            "spondyl": {"training": ours},
         }
 
 
@@ -128,6 +133,7 @@ def _train(
     from rich.console import Console
 
     from spondyl.cli._recipes import chosen_recipe
+    from spondyl.errors import InputError
     from spondyl.io.atomic import check_writable
     from spondyl.models import check_model_place
     from spondyl.recipes.spondyl import SpondylRecipe
@@ -141,14 +147,18 @@ def _train(
     from spondyl.training.options import RunOptions
     from spondyl.training.spinefinder import train_spinefinder
     from spondyl.training.spondyl import train_spondyl
+    from spondyl.training.team import joined
 
     run = RunOptions(**{field.name: getattr(options, field.name) for field in fields(RunOptions)})
-    console = Console()
-    with _bars(console) as show:
-        if isinstance(recipe, SpondylRecipe):
-            written = train_spondyl(stage, training, val, model, recipe, run, _by_iteration(show))
-        else:
-            written = train_spinefinder(stage, training, val, model, recipe, run, show)
+    with joined(options.device) as team:
+        console = Console(quiet=not team.leads)
+        with _bars(console) as show:
+            if isinstance(recipe, SpondylRecipe):
+                written = train_spondyl(stage, training, val, model, recipe, run, _by_iteration(show), team)
+            elif team.size > 1:
+                raise InputError("the reference recipe trains in one process; add --recipe spondyl")
+            else:
+                written = train_spinefinder(stage, training, val, model, recipe, run, show)
     _report(console, written)
 
 

@@ -47,6 +47,11 @@ class TrainingSettings(_Settings):
 
     iterations: int = Field(default=12000, gt=0)
     batch_size: int = Field(default=2, gt=0)
+    """Patches seen together, by each process."""
+    accumulate: int = Field(default=1, gt=0)
+    """How many such batches make one iteration."""
+    precision: Literal["f32", "bf16"] = "bf16"
+    """Arithmetic of the forward pass; weights and their updates are always f32."""
     learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     warmup: int = 200

@@ -19,6 +19,7 @@ class RunOptions:
         device: ``auto`` (CUDA if there is one, else the CPU) or a torch device such as ``cuda:1``.
         workers: Processes that read samples; 0 reads in the training process.
         resume: Go on from the last checkpoint, if there is one.
+        every: Iterations between two checkpoints (recipe ``spondyl``).
         checkpoints: Folder; each stage makes ``<stage>_model`` in it.
         keep_checkpoints: How many epochs' weights stay on disk; ``None`` for all.
         logs: Folder; each training makes ``<stage>-<date>`` in it.
@@ -31,6 +32,7 @@ class RunOptions:
     device: str = "auto"
     workers: int = 0
     resume: bool = False
+    every: int = 200
     checkpoints: Path = Path("checkpoints")
     keep_checkpoints: int | None = None
     logs: Path = Path("logs")

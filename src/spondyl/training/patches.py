@@ -1,6 +1,6 @@
 """Training patches drawn without end from prepared cases."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import IterableDataset, get_worker_info
+from torch.utils.data import Dataset
 
 from spondyl.augment.field_of_view import Box, sample_field_of_view
 from spondyl.augment.intensity import apply_intensity, recolour, sample_intensity
@@ -139,8 +139,10 @@ def _offsets(case: TrainingCase, index: Tensor, labels: Tensor, matrix: npt.NDAr
     return offsets.reshape(3, *labels.shape)
 
 
-class PatchStream(IterableDataset[Patch]):
-    """Patches without end; every worker and every restart draws its own.
+class PatchStream(Dataset[Patch]):
+    """Patches without end, by number: the same number always gives the same patch.
+
+    So whoever knows which numbers were used can go on exactly, on any number of processes.
 
     Args:
         cases: Prepared cases.
@@ -158,13 +160,10 @@ class PatchStream(IterableDataset[Patch]):
         stage: str,
         seed: int,
     ) -> None:
-        super().__init__()
         self.cases, self.recipe, self.settings, self.seed = cases, recipe, recipe.stage(stage), seed
         self.chances = np.array(weights, float) / np.sum(weights)
 
-    def __iter__(self) -> Iterator[Patch]:
-        worker = get_worker_info()
-        rng = np.random.default_rng([self.seed, 0 if worker is None else worker.id])
-        while True:
-            case = self.cases[int(rng.choice(len(self.cases), p=self.chances))]
-            yield draw_patch(case, self.recipe, self.settings, rng)
+    def __getitem__(self, number: int) -> Patch:
+        rng = np.random.default_rng([self.seed, number])
+        case = self.cases[int(rng.choice(len(self.cases), p=self.chances))]
+        return draw_patch(case, self.recipe, self.settings, rng)

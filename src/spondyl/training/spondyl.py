@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader
 
 import spondyl
 from spondyl.anatomy import NAMES
-from spondyl.models import Model, ModelInfo, Stage, StageInfo, write_model
+from spondyl.models import Model, ModelInfo, Stage, StageInfo, read_model, write_model
 from spondyl.networks.export import export_onnx, save_weights, verify_onnx
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import AugmentationSettings, SpondylRecipe
@@ -26,6 +25,7 @@ from spondyl.training.patches import PatchStream
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
 from spondyl.training.stage import collate, train_stage
 from spondyl.training.teacher import taught, teacher
+from spondyl.training.team import Team
 
 __all__ = ["STILL", "train_spondyl", "write_spondyl_model"]
 
@@ -64,6 +64,7 @@ def train_spondyl(
     recipe: SpondylRecipe,
     options: RunOptions | None = None,
     on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    team: Team | None = None,
 ) -> Model:
     """Train one stage and write its model folder.
 
@@ -75,6 +76,8 @@ def train_spondyl(
         recipe: Networks, augmentation, schedule.
         options: Device, folders, resume; by default those of :class:`RunOptions`.
         on_progress: Called with iteration, iterations in all and mean losses.
+        team: The processes that train together, of :func:`~spondyl.training.team.joined`; the leader
+            writes, and the others return what it wrote.
 
     Raises:
         DatasetError: a data set holds no usable scan.
@@ -83,10 +86,53 @@ def train_spondyl(
         OutputError: something cannot be written.
     """
     options = options or RunOptions()
-    device = device_of(options.device)
+    team = team or Team(device=device_of(options.device))
     init = None if options.init is None else model_named(options.init).weights_path(stage)
     store = options.checkpoints / "spondyl_cases"
     spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
+    checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
+    with team.leader_first():
+        cases = _prepare(stage, training, store, recipe, options, spacing_mm)
+        if team.leads and not options.resume:
+            checkpoint.unlink(missing_ok=True)
+    stream = PatchStream(
+        cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
+    )
+    network = train_stage(
+        stream,
+        stage,
+        checkpoint,
+        team=team,
+        init=init,
+        workers=options.workers,
+        every=options.every,
+        on_progress=on_progress,
+    )
+    with team.leader_first():
+        if not team.leads:
+            return read_model(model)
+        held = prepare_dataset(validation, store, spacing_mm, options.workers)
+        about = {
+            "program": f"spondyl {spondyl.__version__}",
+            "date": f"{datetime.now(UTC):%Y-%m-%d}",
+            "scans": sorted(case.name for case in cases.scans),
+            "phantoms": len(cases.phantoms),
+            "iterations": recipe.training.iterations,
+            "processes": team.size,
+        }
+        scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
+        return write_spondyl_model(model, {stage: network}, recipe, about, scores)
+
+
+def _prepare(
+    stage: Stage,
+    training: Path | str,
+    store: Path,
+    recipe: SpondylRecipe,
+    options: RunOptions,
+    spacing_mm: float,
+) -> _Cases:
+    """The scans and phantoms to learn from, made or read."""
     scans = prepare_dataset(training, store, spacing_mm, options.workers)
     phantoms = []
     if recipe.training.phantoms:
@@ -96,32 +142,7 @@ def train_spondyl(
     if options.teacher is not None and stage == "segmentation":
         maps_of = teacher(options.teacher)
         scans = [taught(case, maps_of) for case in scans]
-    cases = _Cases(scans, phantoms)
-    checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
-    if not options.resume:
-        checkpoint.unlink(missing_ok=True)
-    stream = PatchStream(
-        cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
-    )
-    network = train_stage(
-        stream,
-        stage,
-        checkpoint,
-        device=str(device),
-        init=init,
-        workers=options.workers,
-        on_progress=on_progress,
-    )
-    held = prepare_dataset(validation, store, spacing_mm, options.workers)
-    about = {
-        "program": f"spondyl {spondyl.__version__}",
-        "date": f"{datetime.now(UTC):%Y-%m-%d}",
-        "scans": sorted(case.name for case in cases.scans),
-        "phantoms": len(cases.phantoms),
-        "iterations": recipe.training.iterations,
-    }
-    scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
-    return write_spondyl_model(model, {stage: network}, recipe, about, scores)
+    return _Cases(scans, phantoms)
 
 
 def write_spondyl_model(
@@ -174,7 +195,7 @@ def _losses(
     stream = PatchStream(cases, [1.0] * len(cases), still, stage, seed=0)
     network = network.cpu().eval()
     totals: dict[str, float] = {}
-    for batch in islice(DataLoader(stream, 1, collate_fn=collate), patches):
+    for batch in DataLoader(stream, 1, sampler=range(patches), collate_fn=collate):
         _, parts = spine_loss(network(batch.image), batch)
         for name, value in parts.items():
             totals[name] = totals.get(name, 0.0) + value / patches

@@ -4,8 +4,10 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
+from spondyl.training.team import ALONE, Team
 
 __all__ = ["build_network", "collate", "learning_rate", "train_stage"]
 
@@ -43,19 +46,21 @@ def train_stage(
     stage: str,
     checkpoint: Path,
     *,
-    device: str = "cpu",
+    team: Team = ALONE,
     init: Path | None = None,
     workers: int = 1,
     every: int = 200,
     on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> nn.Module:
-    """Train a stage, or go on where ``checkpoint`` stands.
+    """Train a stage, or go on where ``checkpoint`` stands: exactly as if there had been no pause.
+
+    An iteration sees ``batch_size * accumulate`` patches in every process.
 
     Args:
         stream: Patches of this stage.
         stage: ``"detection"`` or ``"identification"``.
         checkpoint: File written every ``every`` iterations; a ``.jsonl`` log lies beside it.
-        device: Torch device.
+        team: The processes that train together; each sees other patches, the leader writes.
         init: Weights (safetensors) to start from; by default random ones.
         workers: Processes that draw patches.
         every: Iterations between checkpoints and log lines.
@@ -65,10 +70,12 @@ def train_stage(
         The network with averaged weights, in evaluation mode.
     """
     settings = stream.recipe.training
-    network = build_network(stream.recipe, stage)
+    with torch.random.fork_rng():
+        torch.manual_seed(settings.seed)
+        network = build_network(stream.recipe, stage)
     if init is not None:
         load_weights(network, init)
-    network = network.to(device)
+    network = network.to(team.device)
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(settings.ema), use_buffers=True
     )
@@ -76,45 +83,70 @@ def train_stage(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     parts = {"network": network, "average": average, "optimizer": optimizer}
-    done = _restore(checkpoint, parts, device)
-    stream.seed += done  # a restart draws new patches instead of the old ones again
-    batches = iter(DataLoader(stream, settings.batch_size, num_workers=workers, collate_fn=collate))
-    network.train()
+    done = _restore(checkpoint, parts, team.device)
+    batches = _batches(stream, settings, team, done, workers)
+    shared = team.wrapped(network.train())
     totals: dict[str, float] = {}
     started = time.monotonic()
     for iteration in range(done + 1, settings.iterations + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(iteration, settings)
-        losses = _step(network, optimizer, _to(next(batches), device), settings)
+        losses = _iterate(shared, optimizer, batches, settings, team.device)
         average.update_parameters(network)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0.0) + value
         if iteration % every == 0 or iteration == settings.iterations:
-            means = {name: round(value / every, 4) for name, value in totals.items()}
+            window = (iteration - 1) % every + 1
+            means = {name: round(value / window, 4) for name, value in team.mean(totals).items()}
             totals = {}
-            _save(checkpoint, parts, iteration)
-            seconds = round(time.monotonic() - started, 1)
-            _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means})
+            if team.leads:
+                _save(checkpoint, parts, iteration)
+                seconds = round(time.monotonic() - started, 1)
+                _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means})
             if on_progress:
                 on_progress(iteration, settings.iterations, means)
     return average.module.eval()
 
 
-def _step(
+def _batches(
+    stream: PatchStream, settings: TrainingSettings, team: Team, done: int, workers: int
+) -> Iterator[Patch]:
+    """This process's batches from iteration ``done`` on, whatever the number of workers.
+
+    Patches are dealt out by number, so that all processes together use each number once, in the order
+    in which one process with as many patches per iteration would.
+    """
+    size = settings.batch_size
+    first = done * settings.accumulate * team.size + team.rank
+    numbers = (range(size * block, size * (block + 1)) for block in count(first, team.size))
+    loader = DataLoader(stream, batch_sampler=numbers, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
+    return iter(loader)
+
+
+def _iterate(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    batch: Patch,
+    batches: Iterator[Patch],
     settings: TrainingSettings,
+    device: torch.device,
 ) -> dict[str, float]:
-    """One update; returns the losses."""
-    with torch.autocast(batch.image.device.type, torch.bfloat16):
-        outputs = network(batch.image)
-    loss, parts = spine_loss(outputs, batch)
+    """One update of the weights; returns the mean losses of this process."""
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    totals: dict[str, float] = {}
+    shared = network if isinstance(network, nn.parallel.DistributedDataParallel) else None
+    for part in range(settings.accumulate):
+        batch = _to(next(batches), device)
+        last = part + 1 == settings.accumulate  # with which processes exchange their gradients
+        with nullcontext() if shared is None or last else shared.no_sync():
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+                outputs = network(batch.image)
+            loss, parts = spine_loss(outputs, batch)
+            (loss / settings.accumulate).backward()
+        for name, value in parts.items():
+            totals[name] = totals.get(name, 0.0) + value / settings.accumulate
     nn.utils.clip_grad_norm_(network.parameters(), settings.gradient_clip)
     optimizer.step()
-    return parts
+    return totals
 
 
 def learning_rate(iteration: int, settings: TrainingSettings) -> float:
@@ -125,7 +157,7 @@ def learning_rate(iteration: int, settings: TrainingSettings) -> float:
     return settings.learning_rate * (1 + math.cos(math.pi * min(rest, 1))) / 2
 
 
-def _to(batch: Patch, device: str) -> Patch:
+def _to(batch: Patch, device: torch.device) -> Patch:
     return Patch(**{f.name: getattr(batch, f.name).to(device, non_blocking=True) for f in fields(Patch)})
 
 
@@ -135,7 +167,7 @@ def _save(checkpoint: Path, parts: dict[str, Any], iteration: int) -> None:
         torch.save({**state, "iteration": iteration}, temporary)
 
 
-def _restore(checkpoint: Path, parts: dict[str, Any], device: str) -> int:
+def _restore(checkpoint: Path, parts: dict[str, Any], device: torch.device) -> int:
     """Load a checkpoint if there is one; returns the iterations done."""
     if not checkpoint.exists():
         return 0
