@@ -2,7 +2,7 @@
 
 Three phantoms, a small network, f32, the same four patches per iteration in every run.
 
-    python benchmarks/bench_team.py FOLDER [--iterations 400] [--plot team.png]
+    python benchmarks/bench_team.py FOLDER [--iterations 120] [--plot team.png]
 """
 
 import argparse
@@ -34,7 +34,7 @@ RECIPE = {
         "offsets": True,
         "levels": True,
     },
-    "training": {"phantoms": 0, "learning_rate": 4e-3, "warmup": 20, "ema": 0.98},
+    "training": {"phantoms": 0, "learning_rate": 4e-3, "warmup": 10, "ema": 0.95},
 }
 PARTS = ("vertebra", "heat", "offset", "level")
 
@@ -55,7 +55,7 @@ def train(folder: Path, name: str, iterations: int) -> tuple[np.ndarray, float]:
         "--precision": "f32",
         "--seed": 2 if "other" in name else 1,
         "--device": "cpu",
-        "--every": 20,
+        "--every": 10,
         "--checkpoints": place / "checkpoints",
         "--logs": place / "logs",
     }
@@ -79,7 +79,7 @@ def plot(curves: dict[str, np.ndarray], path: Path) -> None:
     for (name, curve), style in zip(curves.items(), ("-", "--", ":", "-"), strict=True):
         grey = {"color": "0.7", "zorder": 0} if "other" in name else {}
         axes.plot(curve[:, 0], curve[:, 1], style, label=name, **grey)
-    axes.set(xlabel="iteration", ylabel="loss, mean of 20 iterations", xlim=(0, None))
+    axes.set(xlabel="iteration", ylabel="loss, mean of 10 iterations", xlim=(0, None))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     figure.savefig(path, dpi=150)
@@ -88,7 +88,7 @@ def plot(curves: dict[str, np.ndarray], path: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--iterations", type=int, default=120)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
