@@ -17,8 +17,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["spondyl", "nibabel"]):
-    from readers import READERS
+with atheris.instrument_imports(include=["spondyl", "nibabel", "pydicom"]):
+    from every_reader import READERS
     from spondyl.errors import SpondylError
 
 MEMORY_MB = 1024
@@ -36,7 +36,7 @@ def main() -> None:
     options = parser.parse_args()
     reader = READERS[options.reader]
     logging.disable(logging.CRITICAL)
-    warnings.simplefilter("error")
+    warnings.simplefilter("error", RuntimeWarning)  # numbers that overflow
     folder = Path(
         tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
     )  # libFuzzer exits hard

@@ -108,6 +108,18 @@ def _recipes() -> list[bytes]:
     return [json.dumps(content).encode(), b"name: spinefinder\nseed: 3\ndetection: {training: {epochs: 2}}\n"]
 
 
+def _dicom_slice() -> list[bytes]:
+    from dicom_slices import slices
+
+    return slices()[:1]
+
+
+def _read_dicom(path: Path) -> object:
+    from dicom_slices import read_with_others
+
+    return read_with_others(path)
+
+
 def _read_result(path: Path) -> object:
     return read_result(path).names, Result.read(path).grid
 
@@ -125,6 +137,7 @@ READERS = {
     "csv": Reader("a.csv", read_centroids, _centroids("a.csv")),
     "result": Reader("result.json", _read_result, _results),
     "model": Reader("model/model.json", lambda path: read_model(path.parent), _models),
+    "dicom": Reader("series/0.dcm", _read_dicom, _dicom_slice),
     "recipe": Reader("a.yaml", load_recipe, _recipes),
 }
 """Name to reader."""
