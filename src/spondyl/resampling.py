@@ -52,7 +52,7 @@ def interpolate(
     return data
 
 
-def block_means(source: Array, factors: tuple[int, int, int]) -> npt.NDArray[np.float32]:
+def block_means(source: Array, factors: tuple[int, int, int]) -> Array:
     """Means over blocks of voxels; the last block of an axis may be smaller.
 
     Args:
@@ -60,18 +60,21 @@ def block_means(source: Array, factors: tuple[int, int, int]) -> npt.NDArray[np.
         factors: Voxels per block along each axis.
 
     Returns:
-        float32, each axis as long as its number of blocks.
+        Each axis as long as its number of blocks; int16 of int16, rounded, since half a scan of floats
+        would be as large as the scan; else float32.
     """
     slow = int(np.argmax(np.abs(source.strides)))
     axes = [slow, *(axis for axis in range(3) if axis != slow)]
     turned = source.transpose(axes)
     starts = [np.arange(0, n, factors[axis]) for n, axis in zip(turned.shape, axes, strict=True)]
     counts = [np.diff([*start, n]) for start, n in zip(starts, turned.shape, strict=True)]
-    result = np.empty([len(start) for start in starts], np.float32)
+    whole = source.dtype == np.int16
+    result: Array = np.empty([len(start) for start in starts], np.int16 if whole else np.float32)
     for index, (first, count) in enumerate(zip(starts[0], counts[0], strict=True)):
         plane = turned[first : first + count].sum(axis=0, dtype=np.float32)
         plane = np.add.reduceat(np.add.reduceat(plane, starts[1], axis=0), starts[2], axis=1)
-        result[index] = plane / (count * counts[1][:, np.newaxis] * counts[2])
+        plane /= count * counts[1][:, np.newaxis] * counts[2]
+        result[index] = np.rint(plane) if whole else plane
     return result.transpose(np.argsort(axes))
 
 
