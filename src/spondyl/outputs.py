@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from spondyl.errors import AnnotationError, OutputError
+from spondyl.errors import AnnotationError, ImageError, MissingDependencyError, OutputError
 from spondyl.export import FORMATS, Subject, check_formats
 from spondyl.io.atomic import atomic_folder
 from spondyl.io.temporary import sweep
@@ -140,7 +140,9 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     described = Result.of(spine, volume.grid, file=name, path=way, sha256=sha256)
     spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
     with atomic_folder(folder) as new:
-        files = write_files(Subject(spine, described, volume), new, kinds)
+        files = write_files(
+            Subject(spine, described, volume, None if file is None else Path(file)), new, kinds
+        )
         result = described.model_copy(update={"files": files})
         result.write(new / RESULT)
     return result
@@ -150,8 +152,8 @@ def write_files(subject: Subject, folder: Path, kinds: Iterable[str]) -> dict[st
     """Write files of one scan into a folder.
 
     Args:
-        subject: What to write. Without a mask, kinds that need one are left out with a warning; without the
-            scan, pictures show mask and names on black.
+        subject: What to write. Kinds that need more than it has (a mask, a vertebra, a DICOM series) are
+            left out with a warning; without the scan, pictures show mask and names on black.
         folder: Where to.
         kinds: Keys of :data:`spondyl.export.FORMATS`.
 
@@ -161,13 +163,22 @@ def write_files(subject: Subject, folder: Path, kinds: Iterable[str]) -> dict[st
     files = {}
     for kind in kinds:
         name = FORMATS[kind].name
-        if subject.spine.mask is None and FORMATS[kind].needs_mask:
+        lack = FORMATS[kind].lacks(subject) or (_no_series(subject) if FORMATS[kind].needs_series else None)
+        if lack is not None:
             level = logging.DEBUG if kind in DEFAULT else logging.WARNING
-            logger.log(level, "%s: there is no mask, so no %s is written", folder, name)
+            logger.log(level, "%s: %s, so no %s is written", folder, lack, name)
             continue
         FORMATS[kind].write(subject, folder / name)
         files[kind] = name
     return files
+
+
+def _no_series(subject: Subject) -> str | None:
+    """Why there is no DICOM series to refer to; ``None`` if there is."""
+    try:
+        return None if subject.headers else "there is no DICOM series"
+    except (ImageError, MissingDependencyError) as error:
+        return str(error)
 
 
 def _way(file: Path, folder: Path) -> str | None:

@@ -8,7 +8,7 @@ from spondyl.errors import ImageError, MissingDependencyError
 from spondyl.result import Result
 from spondyl.volume import Volume
 
-__all__ = ["scan_of"]
+__all__ = ["place_of", "scan_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ def scan_of(folder: Path, result: Result, image: Path | str | None = None) -> Vo
     except (ImageError, MissingDependencyError) as error:
         logger.warning("%s, so %s", error, _WITHOUT_SCAN)
         return None
+
+
+def place_of(folder: Path, result: Result, image: Path | str | None = None) -> Path | None:
+    """Where the scan of a result is said to be; nobody has looked whether it is there."""
+    if image is not None:
+        return Path(image)
+    return None if result.scan.path is None else folder / result.scan.path
 
 
 def _on_grid(volume: Volume, result: Result, path: Path | str) -> Volume:

@@ -16,7 +16,7 @@ from spondyl.outputs import RESULT, write_files
 from spondyl.replay import model_mask, replayed_mask
 from spondyl.result import Result, read_result
 from spondyl.result_measurements import Measurements
-from spondyl.result_scan import scan_of
+from spondyl.result_scan import place_of, scan_of
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
@@ -87,7 +87,9 @@ def rewrite(
                 _copy(other, new / other.name)
         if kept is not None:
             write_mask(kept, new / MODEL_MASK)
-        files = write_files(Subject(spine, result, volume), new, result.files)
+        files = write_files(
+            Subject(spine, result, volume, place_of(folder, result, image)), new, result.files
+        )
         result = result.model_copy(update={"files": files})
         result.write(new / RESULT)
     return result

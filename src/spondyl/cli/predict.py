@@ -48,7 +48,7 @@ def predict(  # noqa: PLR0913 - options of a command
             scans and folders (s3://bucket/scans).
         output: Folder for the results, or its URL.
         outputs: Further files per scan, with commas between: nrrd, totalsegmentator, mrk, csv, lml, stl,
-            ply, gltf, html, pdf.
+            ply, gltf, html, pdf; of DICOM series also dicom-seg, dicom-labelmap, dicom-sr, rtstruct.
         series: Of DICOM studies, the series with this UID, number or description (default: the best).
         model: Model folder (default: the one that comes with Spondyl).
         detection: Model folder of the detection stage alone; goes with --identification.

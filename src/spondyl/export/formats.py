@@ -23,6 +23,8 @@ class Format:
         about: What it is for, in a few words.
         write: Writes a subject to a path.
         needs_mask: Whether a spine without a mask cannot be written.
+        needs_voxels: Whether a mask without a vertebra cannot be written either.
+        needs_series: Whether it refers to the images of a DICOM series.
         shows_scan: Whether it is drawn from the scan.
         needs: A module beyond the core.
         extra: The extra that brings it.
@@ -32,9 +34,20 @@ class Format:
     about: str
     write: Callable[[Subject, Path], None]
     needs_mask: bool = False
+    needs_voxels: bool = False
+    needs_series: bool = False
     shows_scan: bool = False
     needs: str | None = None
     extra: str = "mesh"
+
+    def lacks(self, subject: Subject) -> str | None:
+        """Why a subject cannot be written in this format; ``None`` if it can, and its series is there."""
+        mask = subject.spine.mask
+        if self.needs_mask and mask is None:
+            return "there is no mask"
+        if self.needs_voxels and mask is not None and not mask.data.any():
+            return "no vertebra was found"
+        return None
 
 
 def check_formats(kinds: Iterable[str]) -> None:
@@ -138,6 +151,43 @@ def _pdf(subject: Subject, path: Path) -> None:
     write_pdf(subject, path)
 
 
+def _dicom_seg(subject: Subject, path: Path) -> None:
+    from spondyl.dicom import write_seg
+
+    write_seg(subject.spine, subject.headers, path)
+
+
+def _dicom_labelmap(subject: Subject, path: Path) -> None:
+    from spondyl.dicom import write_seg
+
+    write_seg(subject.spine, subject.headers, path, labelmap=True)
+
+
+def _dicom_sr(subject: Subject, path: Path) -> None:
+    from spondyl.dicom import write_sr
+
+    write_sr(subject.spine, subject.headers, path)
+
+
+def _rtstruct(subject: Subject, path: Path) -> None:
+    from spondyl.dicom import write_rtstruct
+
+    write_rtstruct(subject.spine, subject.headers, path)
+
+
+def _dicom(name: str, about: str, write: Callable[[Subject, Path], None], *, mask: bool = True) -> Format:
+    return Format(
+        name,
+        about,
+        write,
+        needs_mask=mask,
+        needs_voxels=mask,
+        needs_series=True,
+        needs="highdicom",
+        extra="dicom",
+    )
+
+
 FORMATS: Final[dict[str, Format]] = {
     "mask": Format("mask.nii.gz", "label map with VerSe numbers", _mask, needs_mask=True),
     "nrrd": Format(
@@ -167,5 +217,9 @@ FORMATS: Final[dict[str, Format]] = {
     "pdf": Format(
         "report.pdf", "the same report for paper", _pdf, shows_scan=True, needs="reportlab", extra="report"
     ),
+    "dicom-seg": _dicom("segmentation.dcm", "DICOM SEG, one segment per vertebra", _dicom_seg),
+    "dicom-labelmap": _dicom("labelmap.dcm", "DICOM SEG as a label map (2024)", _dicom_labelmap),
+    "dicom-sr": _dicom("report.dcm", "DICOM structured report with measurements", _dicom_sr, mask=False),
+    "rtstruct": _dicom("rtstruct.dcm", "DICOM RT structure set, contours", _rtstruct),
 }
 """Word to format; the names of files and folders differ, so that all fit into one folder."""

@@ -1,9 +1,11 @@
 """What files are written from: one scan and what was found in it."""
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +26,13 @@ class Subject:
         spine: What was found, with its mask if there is one.
         result: What ``result.json`` says about it.
         scan: The scan in HU; ``None`` where it is not at hand.
+        file: Where the scan lies, if that is known; DICOM objects refer to the images of its series.
     """
 
     spine: Spine
     result: Result
     scan: Volume | None = None
+    file: Path | None = None
 
     @property
     def grid(self) -> Grid:
@@ -45,3 +49,15 @@ class Subject:
             path = Path(folder) / "preview.png"
             preview(scan, self.spine, path)
             return path.read_bytes()
+
+    @cached_property
+    def headers(self) -> Sequence[Any]:
+        """Headers, without pixels, of the DICOM series, read once for all files that refer to it.
+
+        Raises:
+            ImageError: it is not there or no DICOM, or none of its series lies on the grid.
+            MissingDependencyError: the extra ``dicom`` is not installed.
+        """
+        from spondyl.export.series import headers_of
+
+        return headers_of(self.file, self.grid)

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from pydicom import Dataset
 from pydicom.valuerep import PersonName
 
+import spondyl
 from spondyl.errors import ImageError
 from spondyl.spine import Spine, Vertebra
 
@@ -134,11 +135,11 @@ def describe(spine: Spine, sources: Sequence[Dataset], when: datetime) -> tuple[
     """Everything an object is derived from, for :func:`content_uid`.
 
     Args:
-        spine: Vertebrae, mask and provenance; seconds taken do not count.
+        spine: Vertebrae, mask and model; engine and seconds do not count, only what came out.
         sources: Headers, from :func:`prepared`.
         when: Time of the object.
     """
-    provenance = {key: value for key, value in spine.provenance.items() if key != "timings_s"}
+    model = {key: dict(spine.provenance.get("model") or {}).get(key) for key in ("name", "sha256")}
     numbers = [(v.label, v.centroid_mm, v.probability, _flags(v)) for v in spine]
     scan = [spine.numbering_probability, [vars(other) for other in spine.alternatives], _flags(spine)]
     mask = None
@@ -149,7 +150,7 @@ def describe(spine: Spine, sources: Sequence[Dataset], when: datetime) -> tuple[
         *(str(sources[0][keyword].value) for keyword in ("StudyInstanceUID", "SeriesInstanceUID")),
         *(str(source.SOPInstanceUID) for source in sources),
         when.isoformat(),
-        json.dumps([numbers, scan, mask, provenance], sort_keys=True, default=str),
+        json.dumps([spondyl.__version__, model, numbers, scan, mask], sort_keys=True, default=str),
     )
 
 

@@ -77,7 +77,7 @@ def sr_of(
     Args:
         spine: Vertebrae; its mask is not needed.
         headers: Of the series it was found in, without pixels.
-        measurements: Of the same spine.
+        measurements: By default those the spine holds, if any.
         when: Local time of the object; by default that of the series, so that nothing depends on the clock.
 
     Raises:
@@ -85,7 +85,7 @@ def sr_of(
     """
     sources = prepared(headers)
     when = when or time_of(sources[0])
-    measured = measurements or Morphometry()
+    measured = measurements or spine.measurements or Morphometry()
     content = ("SR", *describe(spine, sources, when), repr(measured.to_dict()))
     algorithm = Algorithm(spine)
     writer = _Writer(sources[0], algorithm)

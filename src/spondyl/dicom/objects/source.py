@@ -1,0 +1,69 @@
+"""The series a result was made from, found again for the objects that refer to it."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydicom import Dataset
+
+from spondyl.dicom.choose import choose_series
+from spondyl.dicom.find import find_series
+from spondyl.dicom.headers import read_dataset
+from spondyl.dicom.objects.headers import prepared
+from spondyl.dicom.series import SeriesInfo
+from spondyl.dicom.slices import Slice
+from spondyl.dicom.sources import Opener
+from spondyl.errors import ImageError
+from spondyl.volume import Grid
+
+__all__ = ["headers_at"]
+
+logger = logging.getLogger(__name__)
+
+
+def headers_at(path: Path | str, grid: Grid) -> tuple[Dataset, ...]:
+    """Headers, without pixels, of the series that lies on a grid.
+
+    Args:
+        path: A folder, archive or DICOMDIR, of whose series the one on the grid is taken; or one file
+            of the series.
+        grid: Of the result.
+
+    Returns:
+        In the order of the slices; of multi-frame files one per file.
+
+    Raises:
+        ImageError: no series there lies on the grid, or nothing can be derived from it.
+        MissingDependencyError: the extra ``dicom`` is not installed.
+    """
+    path = Path(path)
+    found = find_series(path)
+    fitting = [info for info in found if info.stack is not None and info.stack.grid.is_close(grid, 0.1)]
+    if path.is_file():
+        one = [info for info in fitting if info.stack and path.absolute() in _files(info.stack.slices)]
+        fitting = one or fitting
+    if not fitting:
+        there = "; ".join(info.title for info in found[:8]) or "none"
+        raise ImageError(f"{path}: no series lies on the grid of this result; series there: {there}")
+    chosen = choose_series(fitting)[0].series
+    if len(fitting) > 1:
+        logger.warning(
+            "%s: %d series lie on the grid of this result; taken: %s", path, len(fitting), chosen.title
+        )
+    headers = _headers(chosen)
+    prepared(headers)  # refuse here, and not object by object, what none can refer to
+    return headers
+
+
+def _files(slices: Sequence[Slice]) -> set[Path]:
+    return {piece.source.path.absolute() for piece in slices if not piece.source.member}
+
+
+def _headers(info: SeriesInfo) -> tuple[Dataset, ...]:
+    slices = info.stack.slices if info.stack is not None else ()
+    headers = []
+    with Opener() as opener:
+        for source in dict.fromkeys(piece.source for piece in slices):
+            with opener.whole(source) as stream:
+                headers.append(read_dataset(source, stream))
+    return tuple(headers)

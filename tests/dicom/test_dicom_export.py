@@ -1,0 +1,125 @@
+"""DICOM objects as formats: beside a result, from a result, after a correction."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from sources import source, spine_on
+from test_dicom_seg import assembled
+
+from spondyl.cli import app
+from spondyl.dicom import read_series, write_seg
+from spondyl.errors import AnnotationError, ImageError
+from spondyl.export.convert import export_result
+from spondyl.outputs import write_outputs
+from spondyl.relabel import relabel, undo
+from spondyl.result import Result
+from spondyl.spine import Spine
+from spondyl.volume import Volume
+
+KINDS = ("dicom-seg", "dicom-labelmap", "dicom-sr", "rtstruct")
+NAMES = ("segmentation.dcm", "labelmap.dcm", "report.dcm", "rtstruct.dcm")
+
+
+def write_series(folder, kind="axial"):
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    for header in source(kind).headers:
+        header.file_meta = FileMetaDataset()
+        header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        header.BitsAllocated = header.BitsStored = 16
+        header.HighBit, header.PixelRepresentation, header.SamplesPerPixel = 15, 1, 1
+        header.PhotometricInterpretation, header.RescaleSlope, header.RescaleIntercept = "MONOCHROME2", 1, 0
+        header.PixelData = rng.integers(-900, 900, (header.Rows, header.Columns)).astype(np.int16).tobytes()
+        header.save_as(folder / f"{header.InstanceNumber:03}.dcm", enforce_file_format=True)
+
+
+@pytest.fixture
+def predicted(tmp_path):
+    """A series, and what ``predict --outputs`` makes of it."""
+    write_series(tmp_path / "series")
+    series = read_series(tmp_path / "series")
+    spine = spine_on(series.volume.grid)
+    file = tmp_path / "series" / "001.dcm"
+    result = write_outputs(spine, series.volume, tmp_path / "out", file=file, also=KINDS, preview=False)
+    assert [result.files[kind] for kind in KINDS] == list(NAMES)
+    return tmp_path / "out", series, spine
+
+
+def test_written_beside_the_result_from_what_was_read(predicted, tmp_path):
+    folder, series, spine = predicted
+    seg = pydicom.dcmread(folder / "segmentation.dcm")
+    np.testing.assert_array_equal(assembled(seg, series.volume.grid), spine.mask.data)
+    for name in NAMES:
+        ds = pydicom.dcmread(folder / name)
+        assert (ds.StudyInstanceUID, ds.PatientID) == (series.study_uid, "P-1")
+    # The headers of a series that was read with its pixels lead to the same object.
+    exact = replace(spine, vertebrae=tuple(replace(v, centroid_mm=np.round(v.centroid_mm, 3)) for v in spine))
+    write_seg(exact, series, tmp_path / "direct.dcm")
+    assert (tmp_path / "direct.dcm").read_bytes() == (folder / "segmentation.dcm").read_bytes()
+
+
+def test_a_correction_rewrites_them_and_undo_brings_them_back(predicted):
+    folder, _, _ = predicted
+    before = {name: (folder / name).read_bytes() for name in NAMES}
+    relabel(folder, {"L6": "L5"}, only=True)
+    seg = pydicom.dcmread(folder / "segmentation.dcm")
+    assert [segment.SegmentLabel for segment in seg.SegmentSequence] == ["T12", "T13", "L1", "L5"]
+    assert {segment.SegmentAlgorithmType for segment in seg.SegmentSequence} == {"SEMIAUTOMATIC"}
+    for name in NAMES:
+        old, new = pydicom.dcmread(folder / name), before[name]
+        assert str(old.SOPInstanceUID).encode() not in new
+    undo(folder)
+    assert {name: (folder / name).read_bytes() for name in NAMES} == before
+
+
+def test_export_finds_the_series_again_or_is_told(predicted, tmp_path):
+    folder, _, _ = predicted
+    paths = export_result(folder, KINDS, tmp_path / "copies")
+    assert [path.name for path in paths.values()] == list(NAMES)
+    for path in paths.values():
+        assert path.read_bytes() == (folder / path.name).read_bytes()
+    (tmp_path / "series").rename(tmp_path / "moved")
+    with pytest.raises(ImageError, match="--series"):
+        export_result(folder, ["dicom-sr"], tmp_path / "again")
+    words = ["export", folder, "--to", "dicom-seg", "--series", tmp_path / "moved", "-o", tmp_path / "again"]
+    app([str(word) for word in words], result_action="return_value")
+    again = tmp_path / "again" / "segmentation.dcm"
+    assert again.read_bytes() == (folder / "segmentation.dcm").read_bytes()
+
+
+def test_another_series_is_refused(predicted, tmp_path):
+    folder, _, _ = predicted
+    write_series(tmp_path / "other", "sagittal")
+    with pytest.raises(ImageError, match="no series lies on the grid"):
+        export_result(folder, ["dicom-seg"], tmp_path / "x", series=tmp_path / "other")
+    (tmp_path / "scan.nii.gz").write_bytes(b"not DICOM")
+    with pytest.raises(ImageError, match="no DICOM"):
+        export_result(folder, ["dicom-seg"], tmp_path / "x", series=tmp_path / "scan.nii.gz")
+
+
+def test_nothing_found_gives_the_report_alone(tmp_path, caplog):
+    write_series(tmp_path / "series")
+    volume = read_series(tmp_path / "series").volume
+    nothing = Spine((), Volume(np.zeros(volume.grid.shape, np.uint8), volume.grid))
+    file = tmp_path / "series" / "001.dcm"
+    with caplog.at_level(logging.WARNING):
+        result = write_outputs(nothing, volume, tmp_path / "out", file=file, also=KINDS, preview=False)
+    assert set(result.files) & set(KINDS) == {"dicom-sr"}
+    assert sum("no vertebra was found" in record.message for record in caplog.records) == 3
+    assert set(export_result(tmp_path / "out", KINDS, tmp_path / "copies")) == {"dicom-sr"}
+    assert Result.read(tmp_path / "out" / "result.json").files == result.files
+
+
+def test_without_a_mask_only_the_report_can_be_exported(tmp_path):
+    write_series(tmp_path / "series")
+    volume = read_series(tmp_path / "series").volume
+    spine = replace(spine_on(volume.grid), mask=None)
+    write_outputs(spine, volume, tmp_path / "out", file=tmp_path / "series" / "001.dcm", preview=False)
+    export_result(tmp_path / "out", ["dicom-sr"])
+    with pytest.raises(AnnotationError, match="there is no mask"):
+        export_result(tmp_path / "out", ["dicom-seg"])
