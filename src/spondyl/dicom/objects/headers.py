@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from pydicom import Dataset
-from pydicom.valuerep import PersonName
 
 import spondyl
 from spondyl.errors import ImageError
@@ -21,7 +20,7 @@ __all__ = [
     "Headers",
     "content_uid",
     "describe",
-    "patient_name",
+    "nameless",
     "prepared",
     "series_number",
     "settle_times",
@@ -57,12 +56,11 @@ _NAMESPACE: Final = uuid.UUID("7d0dcb1c-4f4b-5d0c-9d33-2f0e6a8b5c11")  # drawn o
 def prepared(headers: Headers) -> list[Dataset]:
     """Copies of headers with everything that derived objects inherit; each instance once.
 
-    Empty attributes stand in for missing ones where the standard allows it, the sex is left out if
-    it is not one of the standard's words, and so is a spacing between slices, which some scanners
-    give a sign (positions tell it). The patient has no name, since highdicom warns about unusual ones: use
-    :func:`patient_name`. UIDs of the instance are taken from the file's meta
-    information where the data set has none. Missing UIDs of study, series and frame of reference,
-    as careless anonymisation leaves them, are derived from the instances, with a warning.
+    Empty attributes stand in for missing ones where the standard allows it. The sex is left out if it
+    is not one of the standard's words, and so is the spacing between slices, to which some scanners give a
+    sign; positions tell it. UIDs of the instance are taken from the file's meta information where the
+    data set has none. Missing UIDs of study, series and frame of reference, as careless
+    anonymisation leaves them, are derived from the instances, with a warning.
 
     Args:
         headers: Of one series; single-frame or multi-frame.
@@ -86,10 +84,14 @@ def prepared(headers: Headers) -> list[Dataset]:
     return ready
 
 
-def patient_name(headers: Headers) -> PersonName | str:
-    """The patient's name as it stands in the source."""
-    datasets = headers if isinstance(headers, Sequence) else headers.datasets
-    return datasets[0].get("PatientName") or ""
+def nameless(sources: Sequence[Dataset]) -> list[Dataset]:
+    """Copies without the patient's name, for highdicom, which warns about names it finds unusual."""
+    copies = []
+    for source in sources:
+        copies.append(Dataset())
+        copies[-1].update(source)
+        _put(copies[-1], "PatientName", "")
+    return copies
 
 
 def _completed(dataset: Dataset) -> Dataset:
@@ -108,7 +110,6 @@ def _completed(dataset: Dataset) -> Dataset:
     for keyword in _BLANK:
         if keyword not in copy:
             _put(copy, keyword, "")
-    _put(copy, "PatientName", "")
     copy.pop("SpacingBetweenSlices", None)
     if copy.PatientSex not in ("", "M", "F", "O"):
         _put(copy, "PatientSex", "")

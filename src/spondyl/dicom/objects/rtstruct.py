@@ -21,7 +21,6 @@ from spondyl.dicom.objects.headers import (
     Headers,
     content_uid,
     describe,
-    patient_name,
     prepared,
     series_number,
     settle_times,
@@ -34,7 +33,15 @@ from spondyl.spine import Spine
 __all__ = ["rtstruct_of", "write_rtstruct"]
 
 _INHERITED: Final = (
-    *("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientAge", "PatientSize"),
+    *(
+        "PatientName",
+        "PatientID",
+        "IssuerOfPatientID",
+        "PatientBirthDate",
+        "PatientSex",
+        "PatientAge",
+        "PatientSize",
+    ),
     *("PatientWeight", "PatientIdentityRemoved", "DeidentificationMethod"),
     *("DeidentificationMethodCodeSequence", "StudyInstanceUID", "StudyDate", "StudyTime", "StudyID"),
     *("AccessionNumber", "ReferringPhysicianName", "StudyDescription"),
@@ -76,7 +83,6 @@ def rtstruct_of(spine: Spine, headers: Headers, *, when: datetime | None = None)
     planes = planes_of(sources)
     labels = labels_on(planes, spine.mask)
     dataset = _structure_set(sources, ("RTSTRUCT", *describe(spine, sources, when)), when)
-    dataset.PatientName = patient_name(headers)
     algorithm = Algorithm(spine)
     boxes = ndimage.find_objects(labels, max_label=max(ORDER))
     present = [label for label in ORDER if boxes[label - 1] is not None]

@@ -24,7 +24,7 @@ from spondyl.dicom.objects.headers import (
     Headers,
     content_uid,
     describe,
-    patient_name,
+    nameless,
     prepared,
     series_number,
     settle_times,
@@ -84,7 +84,7 @@ def seg_of(
     content = (kind, *describe(spine, sources, when))
     algorithm = Algorithm(spine)
     segmentation = Segmentation(
-        source_images=sources,
+        source_images=nameless(sources),
         pixel_array=table[pixels],
         segmentation_type=kind,
         segment_descriptions=[_segment(label, numbers[label], algorithm, sources[0]) for label in labels],
@@ -105,7 +105,7 @@ def seg_of(
         series_description="Vertebrae",
         specific_character_set="ISO_IR 192",
     )
-    segmentation.PatientName = patient_name(headers)
+    segmentation.PatientName = sources[0].PatientName
     return _settled(segmentation, content, when)
 
 

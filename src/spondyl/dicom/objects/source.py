@@ -30,7 +30,8 @@ def headers_at(path: Path | str, grid: Grid) -> tuple[Dataset, ...]:
         grid: Of the result.
 
     Returns:
-        In the order of the slices; of multi-frame files one per file.
+        In the order of the slices, completed (:func:`spondyl.dicom.objects.headers.prepared`); of
+        multi-frame files one per file.
 
     Raises:
         ImageError: no series there lies on the grid, or nothing can be derived from it.
@@ -50,9 +51,7 @@ def headers_at(path: Path | str, grid: Grid) -> tuple[Dataset, ...]:
         logger.warning(
             "%s: %d series lie on the grid of this result; taken: %s", path, len(fitting), chosen.title
         )
-    headers = _headers(chosen)
-    prepared(headers)  # refuse here, and not object by object, what none can refer to
-    return headers
+    return tuple(prepared(_headers(chosen)))  # once for all objects, and refused here if it cannot be
 
 
 def _files(slices: Sequence[Slice]) -> set[Path]:

@@ -29,7 +29,7 @@ from spondyl.dicom.objects.headers import (
     Headers,
     content_uid,
     describe,
-    patient_name,
+    nameless,
     prepared,
     series_number,
     settle_times,
@@ -99,7 +99,7 @@ def sr_of(
     groups += [writer.disc(disc) for disc in measured.discs]
     groups += [writer.curve(curve) for curve in measured.curves]
     document = Comprehensive3DSR(
-        evidence=sources,
+        evidence=nameless(sources),
         content=_report(groups, algorithm)[0],
         series_instance_uid=content_uid("series", *content),
         series_number=series_number(sources[0], 3),
@@ -120,7 +120,7 @@ def sr_of(
         device_serial_number=algorithm.serial,
         specific_character_set="ISO_IR 192",
     )
-    document.PatientName = patient_name(headers)
+    document.PatientName = sources[0].PatientName
     settle_times(document, when)
     return document
 
