@@ -67,9 +67,8 @@ def bench_loop(work: Path, options: argparse.Namespace) -> list[dict]:
     """A process per scan, one worker, two workers: in turn, part by part, so that noise is shared."""
     scans = sorted(copies(phantoms(options.phantoms, 10), work / "in", options.scans).iterdir())
     totals = {name: Counter() for name in ("shell loop", "1 worker", "2 workers")}
-    step = options.part
-    for start in range(0, len(scans), step):
-        part = [str(scan) for scan in scans[start : start + step]]
+    for start in range(0, len(scans), options.part):
+        part = [str(scan) for scan in scans[start : start + options.part]]
         for name, total in totals.items():
             out = work / name.replace(" ", "-")
             runs = (
@@ -80,16 +79,14 @@ def bench_loop(work: Path, options: argparse.Namespace) -> list[dict]:
             for run in runs:
                 total.update({key: run[key] for key in ("seconds", "cpu_seconds")})
                 total["peak_mb"] = max(total["peak_mb"], run["peak_mb"])
-    same = {
-        name: sum(
-            _answer(work / name.replace(" ", "-"), scan) == _answer(work / "shell-loop", scan)
-            for scan in scans
-        )
-        for name in totals
-    }
-    return [
-        {"what": name, "scans": len(scans), "same": same[name], **total} for name, total in totals.items()
-    ]
+        done = scans[: start + len(part)]
+        rows = [{"what": name, "scans": len(done), **total} for name, total in totals.items()]
+        for row in rows:  # written part by part, so that a benchmark cut short is not lost
+            here = work / row["what"].replace(" ", "-")
+            row["same"] = sum(_answer(here, scan) == _answer(work / "shell-loop", scan) for scan in done)
+        options.out.write_text(json.dumps(rows, indent=1) + "\n")
+    size = sum(path.stat().st_size for path in (work / "1-worker").glob("*/*")) / len(scans)
+    return [{**row, "kb_written": size / 1000} for row in rows]
 
 
 def _answer(out: Path, scan: Path) -> list:

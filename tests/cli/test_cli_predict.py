@@ -95,3 +95,39 @@ def test_as_a_program_without_torch(scan, tmp_path, reader_model):
     )
     assert again.returncode == 0, again.stderr
     assert [entry["status"] for entry in json.loads(again.stdout)["results"]] == ["skipped"]
+
+
+def test_many_scans_get_a_line_each_and_a_sum(scan, tmp_path, reader_model, capsys):
+    for number in range(4):
+        (scan.parent / f"copy{number}.nii.gz").write_bytes(scan.read_bytes())
+    (scan.parent / "bad.nii.gz").write_bytes(b"no image")
+    words = (scan.parent, "-o", tmp_path / "out", "--model", reader_model)
+    assert _run(*words) == 1
+    captured = capsys.readouterr()
+    printed = captured.out.splitlines()
+    assert len([line for line in printed if "3 vertebrae in" in line and "scans/min" in line]) == 5
+    assert "6 scans: 5 done, 1 failed; " in captured.out
+    assert "1 of 6 scans failed; the manifest in" in captured.err
+    assert _run(*words) == 1
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "6 scans: 5 skipped, 1 failed"
+    assert "--retry-failed" in captured.err
+    (scan.parent / "bad.nii.gz").unlink()
+    assert _run(*words) == 0
+
+
+def test_parts_of_the_scans(scan, tmp_path, reader_model, capsys):
+    words = (scan, "-o", tmp_path / "out", "--model", reader_model, "--json")
+    codes = [_run(*words, "--shard", f"{part}/2") for part in (0, 1)]
+    assert codes == [0, 0]
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["patient"]
+    assert capsys.readouterr().out.count('"status": "done"') == 1
+    with pytest.raises(InputError, match="--shard"):
+        app(["predict", *map(str, words), "--shard", "2/2"])
+
+
+def test_workers(scan, tmp_path, reader_model, capsys):
+    (scan.parent / "other.nii.gz").write_bytes(scan.read_bytes())
+    words = (scan.parent, "-o", tmp_path / "out", "--model", reader_model, "--workers", 2)
+    assert _run(*words) == 0
+    assert "patient: 3 vertebrae" in capsys.readouterr().out

@@ -1,0 +1,48 @@
+"""Claims: one holder at a time, none after a crash."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from spondyl.batch.claims import claimed
+from spondyl.errors import OutputError
+
+
+def test_one_holder_at_a_time(tmp_path):
+    with claimed(tmp_path / "scan") as first, claimed(tmp_path / "scan") as second:
+        assert (first, second) == (True, False)
+        with claimed(tmp_path / "other") as other:
+            assert other
+    with claimed(tmp_path / "scan") as again:
+        assert again
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_ends_with_its_process_and_its_rests_are_swept(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from spondyl.batch.claims import claimed;"
+        "from spondyl.io.atomic import atomic_folder; folder = Path(sys.argv[1]);"
+        "claim = claimed(folder); claim.__enter__();"
+        "new = atomic_folder(folder); (new.__enter__() / 'half').touch(); os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "scan"], check=False)
+    (tmp_path / ".scan.of-mine").mkdir()
+    assert len(list(tmp_path.iterdir())) == 3
+    with claimed(tmp_path / "scan") as ours:
+        assert ours
+    assert [path.name for path in tmp_path.iterdir()] == [".scan.of-mine"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_place_that_cannot_be_written_says_so(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(OutputError, match="Permission denied"), claimed(tmp_path / "scan"):
+        pass
+
+
+def test_a_file_in_the_way_says_so(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(OutputError, match="out"), claimed(tmp_path / "out" / "scan"):
+        pass
