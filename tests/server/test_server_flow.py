@@ -11,6 +11,7 @@ from server_client import send, settled
 
 from readers import CENTRES
 from spondyl import read_image
+from spondyl.datasets import find_cases
 from spondyl.result import Result
 
 
@@ -130,6 +131,26 @@ def test_export_is_a_zip_of_what_was_asked_for(working, case):
     assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "result.json"]
     assert working.get(f"{case}/export", params={"formats": "docx"}).status_code == 422
     assert working.get(f"{case}/export").status_code == 422
+
+
+def test_corrected_cases_become_a_data_set(working, case, tmp_path):
+    working.post(f"{case}/corrections", json={"kind": "shift", "by": 1}).raise_for_status()
+    answer = working.get("/api/training-set").raise_for_status()
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path)
+    found = {one.name.removesuffix(case[-32:][:8]): one for one in find_cases(tmp_path)}
+    scan, spine = found["sub-patient"].load()
+    assert spine.names == ("L2", "L3", "S2")
+    assert scan.data.shape == (64, 41, 75)
+    assert set(np.unique(spine.mask.data)) == {0, 21, 22, 27}
+    working.post(f"{case}/corrections", json={"kind": "add", "name": "L4", "centroid_mm": [31, 18, 20]})
+    answer = working.get("/api/training-set").raise_for_status()
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "more")
+    found = {one.name.removesuffix(case[-32:][:8]): one for one in find_cases(tmp_path / "more")}
+    _, spine = found["sub-patient"].load()
+    assert spine.names == ("L2", "L3", "L4", "S2")
+    assert spine.mask is None  # it would teach that L4 is background
+    working.post(f"{case}/undo")
+    working.post(f"{case}/undo")
 
 
 def test_files_of_a_result(working, case):
