@@ -30,6 +30,7 @@ def run(  # noqa: PLR0913 - options of a command
     allow: tuple[str, ...] = (),
     send_to: str | None = None,
     stow: str | None = None,
+    deidentify: Annotated[bool | None, Parameter(negative=())] = None,
     model: Path | None = None,
     log: Path | None = None,
 ) -> None:
@@ -47,6 +48,7 @@ def run(  # noqa: PLR0913 - options of a command
         allow: Application entity titles that may call; several after one another.
         send_to: Where results go: TITLE@HOST:PORT.
         stow: Where results go by DICOMweb: a URL, to which /studies is added.
+        deidentify: Remove the patient's identity from all that leaves.
         model: Model folder (default: the one that comes with Spondyl).
         log: File for the log (default: the standard error).
     """
@@ -54,6 +56,7 @@ def run(  # noqa: PLR0913 - options of a command
 
     from spondyl.cli._node_log import log_without_patients
     from spondyl.dicom.node import Node, read_config
+    from spondyl.models import default_model_folder, read_model
 
     settings = read_config(
         config,
@@ -64,8 +67,10 @@ def run(  # noqa: PLR0913 - options of a command
         allow=allow,
         send_to=send_to,
         stow=stow,
+        deidentify=deidentify,
         model=model,
     )
+    read_model(settings.model or default_model_folder())  # a wrong one is told now, not with every study
     log_without_patients(log)
     worker = Node(settings)
     for number in (signal.SIGTERM, signal.SIGINT):

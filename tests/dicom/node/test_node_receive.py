@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import pytest
@@ -78,6 +79,16 @@ def test_objects_are_kept_as_they_came(listen, slices):
     assert list(store.incoming.iterdir()) == []
     digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in store.received(study.id).iterdir()}
     assert digests == {row[0] for row in queue.database.rows("SELECT digest FROM instance")}
+
+
+def test_one_study_through_many_associations_at_once(listen):
+    config, store, queue = listen()
+    slices = make_slices(12)
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda part: statuses(send(config.port, slices[part::3])), [0, 1, 2, 0])
+        assert [status for part in parts for status in part] == [0] * 16
+    (study,) = list_studies(queue)
+    assert (study.instances, study.revision, len(list(store.received(study.id).iterdir()))) == (12, 12, 12)
 
 
 def test_a_release_shortens_the_wait(listen, slices):

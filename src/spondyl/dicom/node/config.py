@@ -75,7 +75,9 @@ class NodeConfig(BaseModel):
         send_to: Where results go by C-STORE.
         stow: Where results go by DICOMweb: the address to which ``/studies`` is added.
         stow_headers: HTTP headers for it, e.g. ``Authorization``.
-        results: What to make.
+        results: What to make; ``"ct"`` adds the series itself.
+        deidentify: Remove the patient's identity from all that leaves.
+        deidentify_dates: What becomes of dates then, see :func:`spondyl.dicom.deidentify`.
         model: Model folder (``None``: the one that ships with Spondyl).
         threads: CPU threads for one study (``None``: all).
         quiet_s: A study is complete this long after the association that brought it was released.
@@ -103,7 +105,9 @@ class NodeConfig(BaseModel):
     send_to: Annotated[Peer, BeforeValidator(_peer)] | None = None
     stow: str | None = Field(default=None, pattern=r"^https?://")
     stow_headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
-    results: tuple[Literal["seg", "sr", "rtstruct"], ...] = ("seg", "sr")
+    results: tuple[Literal["seg", "sr", "rtstruct", "ct"], ...] = ("seg", "sr")
+    deidentify: bool = False
+    deidentify_dates: Literal["remove", "shift", "keep"] = "remove"
     model: Path | None = None
     threads: int | None = Field(default=None, ge=1)
     quiet_s: float = Field(default=30, gt=0)

@@ -46,7 +46,9 @@ class Node:
         self.config = config
         self.store = Store(config.store)
         self.queue = StudyQueue(self.store.queue)
-        self._process = process or ProcessStudy.from_config(config)
+        self._process = process or ProcessStudy.from_config(
+            config, self.store.secret() if config.deidentify else b""
+        )
         self._sender = make_sender(config)
         self._files = threading.Lock()
         self._stop = threading.Event()

@@ -1,10 +1,14 @@
 """What a node does with a study: find its vertebrae and describe them in DICOM."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
-from spondyl.dicom.node.config import NodeConfig
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from spondyl.dicom import DicomSeries
+    from spondyl.dicom.node.config import NodeConfig
 
 __all__ = ["ProcessStudy"]
 
@@ -16,17 +20,22 @@ class ProcessStudy:
     Attributes:
         model: Model folder; ``None`` is the one that ships with Spondyl.
         threads: CPU threads.
-        results: What to make: ``"seg"``, ``"sr"``, ``"rtstruct"``.
+        results: What to make: ``"seg"``, ``"sr"``, ``"rtstruct"``; ``"ct"`` adds the series itself.
+        secret: Removes the patient's identity from all of it, see :func:`spondyl.dicom.deidentify`; empty
+            leaves it.
+        dates: What becomes of dates then.
     """
 
     model: Path | None = None
     threads: int | None = None
     results: tuple[str, ...] = ("seg", "sr")
+    secret: bytes = field(default=b"", repr=False)
+    dates: Literal["remove", "shift", "keep"] = "remove"
 
     @classmethod
-    def from_config(cls, config: NodeConfig) -> Self:
+    def from_config(cls, config: "NodeConfig", secret: bytes = b"") -> Self:
         """What a node is told."""
-        return cls(config.model, config.threads, config.results)
+        return cls(config.model, config.threads, config.results, secret, config.deidentify_dates)
 
     def __call__(self, study: Path, results: Path) -> None:
         """Process the series of a study that shows the spine best.
@@ -35,22 +44,55 @@ class ProcessStudy:
 
         Args:
             study: Folder of its instances.
-            results: Empty folder for the objects.
+            results: Empty folder for the objects; their names are the order in which to send them.
 
         Raises:
             ImageError: it holds no series that can be read.
             OutputError: an object cannot be written.
         """
-        from spondyl.dicom import read_series, write_rtstruct, write_seg, write_sr
+        from spondyl.dicom import read_series
+
+        series = read_series(study)
+        self._describe(series, results)
+        if "ct" in self.results:
+            for number, file in enumerate(_files_of(study, series.series_uid)):
+                (results / f"0-ct-{number:05}.dcm").write_bytes(file.read_bytes())
+        if self.secret:
+            for file in sorted(results.iterdir()):
+                self._deidentify(file)
+
+    def _describe(self, series: "DicomSeries", results: Path) -> None:
+        """Find the vertebrae, write the objects."""
+        from spondyl.dicom import write_rtstruct, write_seg, write_sr
         from spondyl.inference import load_pipeline
         from spondyl.morphometry import measure
 
-        series = read_series(study)
         spine = load_pipeline(self.model, threads=self.threads)(series.volume)
         if "seg" in self.results and len(spine):
             write_seg(spine, series, results / "1-seg.dcm")
         if "sr" in self.results:
-            measured = measure(series.volume, spine)
-            write_sr(spine, series, results / "2-sr.dcm", measurements=measured)
+            write_sr(spine, series, results / "2-sr.dcm", measurements=measure(series.volume, spine))
         if "rtstruct" in self.results and len(spine):
             write_rtstruct(spine, series, results / "3-rtstruct.dcm")
+
+    def _deidentify(self, file: Path) -> None:
+        from pydicom import dcmread
+
+        from spondyl.dicom import deidentify
+        from spondyl.dicom.objects.files import save
+
+        save(deidentify(dcmread(file), self.secret, dates=self.dates), file)
+
+
+def _files_of(study: Path, series: str) -> list[Path]:
+    """The files of one series of a study, in the order of their numbers."""
+    from pydicom import dcmread
+
+    found = []
+    for file in study.iterdir():
+        header: Dataset = dcmread(
+            file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "InstanceNumber"]
+        )
+        if header.get("SeriesInstanceUID") == series:
+            found.append((int(header.get("InstanceNumber") or 0), file))
+    return [file for _, file in sorted(found)]

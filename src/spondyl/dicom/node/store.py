@@ -5,6 +5,7 @@
     STORE/
         queue.sqlite       what is known about the studies
         node.lock          held by the node that runs
+        secret             from which de-identified names come
         incoming/          objects being received
         studies/NUMBER/
             received/      one file per instance, named by a hash of its UID
@@ -15,11 +16,13 @@ No name on disk comes from a DICOM object, so none can lead out of the folder or
 
 import hashlib
 import os
+import secrets
 import shutil
 import sqlite3
 from pathlib import Path
 
 from spondyl.errors import OutputError
+from spondyl.io.atomic import atomic_path
 
 __all__ = ["Store", "hash_file"]
 
@@ -71,6 +74,19 @@ class Store:
     def free_mb(self) -> float:
         """Free space on the store's disk, 10^6 bytes."""
         return shutil.disk_usage(self.root).free / 1e6
+
+    def secret(self) -> bytes:
+        """32 random bytes that nobody else knows, made once.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        file = self.root / "secret"
+        if not file.is_file():
+            with atomic_path(file) as temporary:
+                temporary.touch(mode=0o600)
+                temporary.write_bytes(secrets.token_bytes(32))
+        return file.read_bytes()
 
     def received(self, study: int) -> Path:
         """Folder of a study's instances."""
