@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spondyl.dicom.node import NodeConfig, Peer, read_config
 from spondyl.errors import InputError
@@ -99,4 +100,4 @@ def test_the_page_names_every_setting_with_its_default():
     numbers = {
         name: field.default for name, field in settings.items() if isinstance(field.default, int | float)
     }
-    assert {name: float(told[name]) for name in numbers} == numbers
+    assert {name: yaml.safe_load(told[name]) for name in numbers} == numbers

@@ -200,11 +200,12 @@ def test_too_large_a_study_is_refused_clearly(listen, limit, words, caplog):
 
 
 def test_one_object_without_end_is_cut_off(listen, caplog):
-    config, _, queue = listen(max_study_mb=1)
+    config, store, queue = listen(max_study_mb=1)
     (huge,) = make_slices(1, rows=2048)
     with calling(config.port) as association:
         assert "Status" not in association.send_c_store(huge)
     wait_until(lambda: "too large" in caplog.text, "it is logged")
+    wait_until(lambda: not list(store.incoming.iterdir()), "the half object is deleted")
     assert list_studies(queue) == []
 
 

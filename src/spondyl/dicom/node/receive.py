@@ -222,6 +222,10 @@ class Receiver:
 
     def _closed(self, event: "Event") -> None:
         self._coming.pop(event.assoc, None)
+        half = getattr(event.assoc.dimse.message, "_data_set_file", None)  # pynetdicom leaves it there
+        if half is not None:
+            half.close()
+            Path(half.name).unlink(missing_ok=True)
         cut = self._brought.pop(event.assoc, set()) if not event.assoc.is_released else set()
         for study in cut:
             logger.warning("study %d: its association was cut; waiting for the rest", study)
