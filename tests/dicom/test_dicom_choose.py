@@ -139,3 +139,24 @@ def test_names_are_not_those_of_patients(tmp_path):
 def test_values_that_are_no_hu_are_refused(tmp_path):
     with pytest.raises(ImageError, match="values in MGML, not HU"):
         read_series(Series(tags={"RescaleType": "MGML"}).write(tmp_path))
+
+
+def test_unsigned_values_without_a_rescale_are_refused(tmp_path):
+    def edit(ds, _):
+        del ds.RescaleSlope, ds.RescaleIntercept
+
+    with pytest.raises(ImageError, match="unsigned values without a rescale"):
+        read_series(Series(edit=edit).write(tmp_path / "a"))
+    assert (
+        len(read_series(Series(edit=edit, signed=True, bits=16, intercept=0).write(tmp_path / "b")).slices)
+        == 9
+    )
+
+
+def test_a_study_without_a_ct_is_told(tmp_path):
+    Series().write(tmp_path / "a")
+    Series(tags={"Modality": "MR", "SeriesDescription": "T2 Wirbelsaeule"}).write(tmp_path / "b")
+    read = read_series(tmp_path)
+    assert len(read.skipped) == 1
+    assert "'T2 Wirbelsaeule'" in read.skipped[0]
+    assert read.skipped[0].endswith("MR, not CT")

@@ -96,6 +96,10 @@ def test_images_and_series_in_one_folder(export, tmp_path):
     toy_series().write(tmp_path / "series")
     scans, _ = find_scans([tmp_path])
     assert len(scans) == 2
+    toy_series(tags={"Modality": "MR"}).write(tmp_path / "series")
+    scans, problems = find_scans([tmp_path])
+    assert [scan.name for scan in scans] == ["scan"]
+    assert problems == []
 
 
 def test_an_export_without_a_ct(tmp_path):

@@ -5,6 +5,7 @@ Whoever reads something else than one image file (a DICOM series, an object in a
 """
 
 import hashlib
+import logging
 import os
 import zlib
 from collections import Counter
@@ -14,10 +15,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from spondyl.errors import DatasetError, ImageError, InputError, SpondylError
+from spondyl.errors import DatasetError, ImageError, InputError, MissingDependencyError, SpondylError
 from spondyl.volume import Volume
 
 __all__ = ["Failure", "Scan", "find_scans", "is_url", "share"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -163,22 +166,41 @@ def _look_into(given: Path | str, series: str | None) -> Sequence[Scan]:
 
         return find_remote_scans(str(given))
     path = Path(given)
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
+        return _look_into_folder(path, series)
+    from spondyl.dicom import is_dicom
+
+    if _stem(path) != path.name or not is_dicom(path):
+        return [Scan(_stem(path), path)]
+    from spondyl.batch.dicom_scans import find_dicom_scans
+
+    return find_dicom_scans(path, series)
+
+
+def _look_into_folder(folder: Path, series: str | None) -> Sequence[Scan]:
+    """The DICOM series of a folder, then its images; each may be missing, not both."""
     from spondyl.datasets import find_cases
     from spondyl.dicom import is_dicom
 
-    dicom: Sequence[Scan] = []
-    if _stem(path) == path.name and is_dicom(path):
-        from spondyl.batch.dicom_scans import find_dicom_scans
-
-        dicom = find_dicom_scans(path, series)
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
-        return dicom or [Scan(_stem(path), path)]
+    images: list[Scan] = []
+    without: DatasetError | None = None
     try:
-        return [*dicom, *(Scan(case.name, case.image) for case in find_cases(path, annotated=False))]
-    except DatasetError:
-        if dicom:
-            return dicom
-        raise
+        images = [Scan(case.name, case.image) for case in find_cases(folder, annotated=False)]
+    except DatasetError as error:
+        without = error
+    if not is_dicom(folder):
+        if without is not None:
+            raise without
+        return images
+    from spondyl.batch.dicom_scans import find_dicom_scans
+
+    try:
+        return [*find_dicom_scans(folder, series), *images]
+    except (ImageError, MissingDependencyError) as error:
+        if not images:
+            raise
+        logger.warning("%s; left out, the images beside it are read", error)
+        return images
 
 
 def _sha256(path: Path) -> str:

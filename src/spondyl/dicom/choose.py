@@ -22,7 +22,8 @@ class Choice:
 
     Attributes:
         series: It.
-        skipped: The other series, each with the reason.
+        skipped: The other series, each with the reason. The first choice also has those of studies
+            without a series to read.
     """
 
     series: SeriesInfo
@@ -49,7 +50,8 @@ def choose_series(found: Sequence[SeriesInfo], series: str | None = None) -> tup
     studies: dict[tuple[str, str], list[SeriesInfo]] = defaultdict(list)
     for info in found:
         studies[info.patient, info.study_uid].append(info)
-    choices = []
+    choices: list[Choice] = []
+    unread: list[str] = []
     for members in studies.values():
         wanted = members if series is None else _named(members, series)
         readable = [info for info in wanted if not info.problem]
@@ -57,9 +59,12 @@ def choose_series(found: Sequence[SeriesInfo], series: str | None = None) -> tup
             best, reasons = _best(readable)
             skipped = [f"{info.title}: {_why(info, wanted, reasons)}" for info in members if info is not best]
             choices.append(Choice(best, tuple(skipped)))
+        else:
+            unread += [f"{info.title}: {_why(info, wanted, {})}" for info in members]
     if not choices:
         raise ImageError(_nothing(found, series))
-    return tuple(choices)
+    first, *others = choices
+    return Choice(first.series, (*first.skipped, *unread)), *others
 
 
 def _named(members: Sequence[SeriesInfo], series: str) -> list[SeriesInfo]:

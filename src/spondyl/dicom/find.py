@@ -10,7 +10,7 @@ from spondyl.dicom.archive import BROKEN
 from spondyl.dicom.geometry import Stack, arrange
 from spondyl.dicom.headers import read_header
 from spondyl.dicom.series import SeriesInfo
-from spondyl.dicom.slices import CT_CLASSES, Header
+from spondyl.dicom.slices import CT_CLASSES, HOUNSFIELD, Header
 from spondyl.dicom.sources import Opener, list_sources
 from spondyl.errors import ImageError
 
@@ -134,7 +134,7 @@ def _useless(header: Header) -> str:
         ),
         (bool(shown), "".join(shown[:1])),
         (header.samples != 1, "coloured pictures"),
-        (header.unit not in ("", "HU"), f"values in {header.unit}, not HU"),
+        (header.unit not in HOUNSFIELD, f"values in {header.unit}, not HU"),
         (not header.slices, header.trouble),
     )
     return next((reason for applies, reason in reasons if applies), "")

@@ -3,7 +3,7 @@
 from typing import IO, Any, Final
 
 from spondyl.dicom.deflated import inflated
-from spondyl.dicom.multiframe import frames_of
+from spondyl.dicom.multiframe import NO_RESCALE, frames_of
 from spondyl.dicom.slices import CT_CLASSES, ENHANCED_CLASSES, Header, Slice
 from spondyl.dicom.sources import Opener, Source, looks_like_dicom
 from spondyl.dicom.tags import (
@@ -136,6 +136,11 @@ def _slices(source: Source, dataset: Any, sop_class: str, modality: str) -> tupl
         return (), f"{rows} rows and {columns} columns"
     if sop_class in ENHANCED_CLASSES:
         return frames_of(source, dataset, (rows, columns))
+    return _single(source, dataset, (rows, columns))
+
+
+def _single(source: Source, dataset: Any, shape: tuple[int, int]) -> tuple[tuple[Slice, ...], str]:
+    """The picture of a file of one frame."""
     if flag(dataset, "NumberOfFrames") > 1:
         return (), "several frames without their places"
     position = numbers(dataset, "ImagePositionPatient", 3)
@@ -149,6 +154,8 @@ def _slices(source: Source, dataset: Any, sop_class: str, modality: str) -> tupl
         ]
         return (), f"no {' and no '.join(missing)} in the header"
     slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
+    if slope is None and intercept is None and not flag(dataset, "PixelRepresentation"):
+        return (), NO_RESCALE
     only = Slice(
         source,
         text(dataset, "SOPInstanceUID"),
@@ -157,7 +164,7 @@ def _slices(source: Source, dataset: Any, sop_class: str, modality: str) -> tupl
         position,
         axes,
         pixel,
-        (rows, columns),
+        shape,
         number(dataset, "SliceThickness"),
         (1.0 if slope is None else slope, intercept or 0.0),
         tuple(text(dataset, keyword) for keyword in MOMENTS),

@@ -2,11 +2,13 @@
 
 from typing import Any, Final
 
-from spondyl.dicom.slices import Slice
+from spondyl.dicom.slices import HOUNSFIELD, Slice
 from spondyl.dicom.sources import Source
 from spondyl.dicom.tags import READ_ERRORS, flag, number, numbers, text
 
-__all__ = ["MAX_FRAMES", "frames_of"]
+__all__ = ["MAX_FRAMES", "NO_RESCALE", "frames_of"]
+
+NO_RESCALE: Final = "unsigned values without a rescale to HU in the header"
 
 MAX_FRAMES: Final = 20_000
 """Of one file; a whole body at 0.25 mm has 8,000 slices."""
@@ -42,8 +44,10 @@ def _frame(
         return f"frame {index + 1} has no position, orientation or pixel spacing"
     values = _item(groups, "PixelValueTransformationSequence")
     slope, intercept = number(values, "RescaleSlope"), number(values, "RescaleIntercept")
-    if text(values, "RescaleType").upper() not in ("", "HU"):
+    if text(values, "RescaleType").upper() not in HOUNSFIELD:
         return f"frame {index + 1} holds {text(values, 'RescaleType')}, not HU"
+    if slope is None and intercept is None and not flag(dataset, "PixelRepresentation"):
+        return NO_RESCALE
     content, kind = _item(groups, "FrameContentSequence"), _item(groups, "CTImageFrameTypeSequence")
     moments = (
         text(content, "TemporalPositionIndex"),

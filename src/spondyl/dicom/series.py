@@ -1,6 +1,7 @@
 """What a series is, before its pixels are read."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -53,7 +54,8 @@ class SeriesInfo:
     @property
     def name(self) -> str:
         """A name for its folder of results, from its description and UID: ``"bone-1mm-3f2a9c1d"``."""
-        words = re.findall(r"[a-z0-9]+", self.description.casefold())
+        plain = unicodedata.normalize("NFKD", self.description).encode("ascii", "ignore").decode()
+        words = re.findall(r"[a-z0-9]+", plain.lower())
         ending = [sha256(self.uid.encode()).hexdigest()[:8]] if self.uid else []
         return "-".join([*(words or ["ct"]), *ending])
 

@@ -5,13 +5,16 @@ from typing import Final
 
 from spondyl.dicom.sources import Source
 
-__all__ = ["CT_CLASSES", "ENHANCED_CLASSES", "Header", "Slice"]
+__all__ = ["CT_CLASSES", "ENHANCED_CLASSES", "HOUNSFIELD", "Header", "Slice"]
 
 ENHANCED_CLASSES: Final = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
 """Enhanced CT, and CT converted to it: many slices in a file."""
 
 CT_CLASSES: Final = ("1.2.840.10008.5.1.4.1.1.2", *ENHANCED_CLASSES, "")
 """SOP classes that hold CT slices; some programs leave the class out."""
+
+HOUNSFIELD: Final = ("", "HU", "US")
+"""Rescale types of a CT; ``US`` is "unspecified", as some programs write it."""
 
 
 @dataclass(frozen=True, slots=True)
