@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zipfile
 
 import nibabel as nib
@@ -68,6 +69,9 @@ def test_strip_says_where_vertebrae_are(working, case, plane):
 def test_a_correction_reaches_list_result_and_mask(working, case):
     answer = working.post(f"{case}/corrections", json={"kind": "relabel", "vertebra": "L1", "name": "T12"})
     assert [found["name"] for found in answer.json()["vertebrae"]] == ["T12", "L1", "L5"]
+    measured = answer.json()["measurements"]
+    assert [found["name"] for found in measured["vertebrae"]] == ["T12", "L1", "L5"]
+    assert '"renamed"' not in json.dumps(measured)  # measured again, not only renamed
     info = working.get(case).json()
     assert (info["corrected"], info["undo"], info["vertebrae"]) == (True, 1, ["T12", "L1", "L5"])
     assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 19, 20, 24}
