@@ -79,13 +79,14 @@ def seg_of(
     numbers = {label: label if labelmap else place for place, label in enumerate(labels, start=1)}
     table = np.zeros(256, np.uint8)
     table[labels] = [numbers[label] for label in labels]
+    pixels = table[pixels]
     when = when or time_of(sources[0])
     kind = "LABELMAP" if labelmap else "BINARY"
     content = (kind, *describe(spine, sources, when))
     algorithm = Algorithm(spine)
     segmentation = Segmentation(
         source_images=nameless(sources),
-        pixel_array=table[pixels],
+        pixel_array=pixels,
         segmentation_type=kind,
         segment_descriptions=[_segment(label, numbers[label], algorithm, sources[0]) for label in labels],
         series_instance_uid=content_uid("series", *content),
