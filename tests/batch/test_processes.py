@@ -105,9 +105,9 @@ def _wait_for_a_line(out):
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_from_outside(program, tmp_path, sent, code):
-    process = program("--workers", 2)
+@pytest.mark.parametrize(("sent", "code", "count"), [(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1)])
+def test_interrupted_from_outside(program, tmp_path, sent, code, count):
+    process = program("--workers", count)
     _wait_for_a_line(tmp_path / "out")
     workers = psutil.Process(process.pid).children()
     process.send_signal(sent)
