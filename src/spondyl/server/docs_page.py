@@ -1,5 +1,6 @@
 """``/docs``: the API as one plain page, made from ``/openapi.json``; nothing is loaded from elsewhere."""
 
+import re
 from html import escape
 from typing import Any, Final
 
@@ -46,10 +47,11 @@ def _page(api: dict[str, Any]) -> str:
             groups.setdefault(tag, []).append(_section(method.upper(), path, route))
     body = "".join(f"<h2>{escape(tag)}</h2>{''.join(parts)}" for tag, parts in groups.items())
     info = api["info"]
-    about = "".join(f"<p>{escape(part)}</p>" for part in info["description"].strip().split("\n\n"))
+    about = "".join(f"<p>{_marked(part)}</p>" for part in info["description"].strip().split("\n\n"))
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Spondyl API</title>'
-        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css"></head>'
+        '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css">'
+        '<link rel="icon" href="icon.svg"></head>'
         f"<body><h1>Spondyl API {escape(info['version'])}</h1>{about}"
         '<p><a href="openapi.json">openapi.json</a> describes every value.</p>'
         f"{body}</body></html>"
@@ -57,10 +59,17 @@ def _page(api: dict[str, Any]) -> str:
 
 
 def _section(method: str, path: str, route: dict[str, Any]) -> str:
-    said = escape(route.get("description", ""))
+    said = _marked(route.get("description", ""))
+    asked = [one["name"] for one in route.get("parameters", []) if one["in"] == "query"]
+    query = f"?{'&'.join(f'{name}=' for name in asked)}" if asked else ""
     answers = "".join(
         f"<li><code>{escape(code)}</code> {escape(answer.get('description') or '')}</li>"
         for code, answer in route["responses"].items()
     )
-    heading = f"<h3><b>{method}</b> <code>{escape(path)}</code></h3>"
+    heading = f"<h3><b>{method}</b> <code>{escape(path + query)}</code></h3>"
     return f"<section>{heading}<p>{said}</p><ul>{answers}</ul></section>"
+
+
+def _marked(text: str) -> str:
+    """Text as HTML, what stands in backticks as code."""
+    return re.sub("`+([^`]+)`+", r"<code>\1</code>", escape(text, quote=False))

@@ -47,9 +47,9 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_PRIVATE: Final = ("/api/", "/info", "/infer/")
+_PRIVATE: Final = "/api/"
 _OPEN: Final = frozenset({"/api/health", "/api/login"})
-"""Paths below which a token is needed, and those that need none. The page itself holds no secret."""
+"""Below which a token is needed, and those that need none. The page itself holds no secret."""
 
 
 class Guard:
