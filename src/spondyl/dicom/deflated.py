@@ -13,6 +13,7 @@ __all__ = ["inflated"]
 _DEFLATED: Final = b"1.2.840.10008.1.2.1.99"
 _PLAIN: Final = b"1.2.840.10008.1.2.1".ljust(len(_DEFLATED), b"\0")
 _META: Final = 132  # preamble and "DICM" stand before
+_PIECE: Final = 1 << 20
 _LENGTH: Final = b"\x02\x00\x00\x00UL\x04\x00"
 
 
@@ -39,7 +40,12 @@ def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO
     stream.seek(start)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        content = unpacker.decompress(stream.read(most), most)
+        content = bytearray()
+        while not unpacker.eof and len(content) < most:
+            packed = unpacker.unconsumed_tail or stream.read(_PIECE)
+            if not packed:
+                break
+            content += unpacker.decompress(packed, most - len(content))
     except zlib.error as error:
         raise ImageError(f"{source}: truncated or damaged DICOM ({error})") from None
     if whole and not unpacker.eof:

@@ -3,17 +3,17 @@
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from spondyl.dicom.archive import ARCHIVE_ERRORS
 from spondyl.dicom.choose import choose_series
 from spondyl.dicom.deflated import inflated
 from spondyl.dicom.fill import Filler
 from spondyl.dicom.find import find_series
 from spondyl.dicom.geometry import Stack
-from spondyl.dicom.headers import MAX_HEADER, read_dataset
-from spondyl.dicom.multiframe import MAX_FRAMES
+from spondyl.dicom.headers import read_dataset
 from spondyl.dicom.pixel_data import attach_pixels
 from spondyl.dicom.pixels import is_whole, pixel_bytes, slice_hu
 from spondyl.dicom.series import SeriesInfo
@@ -29,7 +29,8 @@ __all__ = ["DicomSeries", "read_series"]
 
 _log = logging.getLogger(__name__)
 
-_SPARE = 1 << 16  # some programs fill up their files
+_SPARE: Final = 1 << 16  # some programs fill up their files
+_MOST_INFLATED: Final = 1 << 30
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +142,13 @@ def _whole(piece: Slice, opener: Opener) -> Any:
     Raises:
         ImageError: truncated, damaged, or larger than its image can be.
     """
-    most = 4 * piece.shape[0] * piece.shape[1] * (MAX_FRAMES if piece.frame is not None else 1)
     try:
-        if opener.size(piece.source) > most + MAX_HEADER:
-            raise ImageError(f"{piece.source}: larger than a file of {piece.shape} pixels can be")
-        with opener.whole(piece.source) as file:
-            stream = inflated(piece.source, file, most + MAX_HEADER, whole=True)
+        with opener.open(piece.source) as file:
+            stream = inflated(piece.source, file, _MOST_INFLATED, whole=True)
             dataset = read_dataset(piece.source, stream)
             attach_pixels(dataset, piece.source, stream, pixel_bytes(dataset, piece) + _SPARE)
+            while piece.source.member and file.read(_SPARE):
+                pass  # to the end of the member, where its check sum is compared
             return dataset
-    except OSError as error:
-        raise ImageError(f"{piece.source}: cannot be read: {error.strerror or error}") from error
+    except ARCHIVE_ERRORS as error:
+        raise ImageError(f"{piece.source}: cannot be read ({error}); copy it again") from error

@@ -4,7 +4,6 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
@@ -72,27 +71,6 @@ class Opener:
         try:
             return self.archive(source.path).open(source.member)
         except (KeyError, *ARCHIVE_ERRORS) as error:
-            raise ImageError(f"{source}: cannot be unpacked ({error}); make the archive again") from error
-
-    def size(self, source: Source) -> int:
-        """Bytes of the file, unpacked."""
-        if not source.member:
-            return source.path.stat().st_size
-        return self.archive(source.path).getinfo(source.member).file_size
-
-    def whole(self, source: Source) -> IO[bytes]:
-        """As :meth:`open`, but quick to jump in: members of an archive are unpacked to memory.
-
-        Raises:
-            OSError: the file cannot be opened.
-            ImageError: the archive is damaged.
-        """
-        if not source.member:
-            return source.path.open("rb")
-        try:
-            with self.open(source) as stream:
-                return BytesIO(stream.read())
-        except ARCHIVE_ERRORS as error:
             raise ImageError(f"{source}: cannot be unpacked ({error}); make the archive again") from error
 
 

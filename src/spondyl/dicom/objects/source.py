@@ -7,8 +7,9 @@ from pathlib import Path
 from pydicom import Dataset
 
 from spondyl.dicom.choose import choose_series
+from spondyl.dicom.deflated import inflated
 from spondyl.dicom.find import find_series
-from spondyl.dicom.headers import read_dataset
+from spondyl.dicom.headers import MAX_HEADER, read_dataset
 from spondyl.dicom.objects.headers import prepared
 from spondyl.dicom.series import SeriesInfo
 from spondyl.dicom.slices import Slice
@@ -63,6 +64,6 @@ def _headers(info: SeriesInfo) -> tuple[Dataset, ...]:
     headers = []
     with Opener() as opener:
         for source in dict.fromkeys(piece.source for piece in slices):
-            with opener.whole(source) as stream:
-                headers.append(read_dataset(source, stream))
+            with opener.open(source) as stream:
+                headers.append(read_dataset(source, inflated(source, stream, MAX_HEADER, whole=False)))
     return tuple(headers)
