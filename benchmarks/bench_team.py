@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 RUNS = {
-    "1 process, batch 4": (1, 4, 1),
+    "1 process, batch 2, accumulate 2": (1, 2, 2),
     "2 processes, batch 2": (2, 2, 1),
-    "1 process, batch 4, other patches": (1, 4, 1),
+    "1 process, batch 4": (1, 4, 1),
+    "1 process, batch 2, accumulate 2, other patches": (1, 2, 2),
 }
 """Processes, batch size, batches accumulated."""
 
@@ -74,7 +75,7 @@ def plot(curves: dict[str, np.ndarray], path: Path) -> None:
 
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
-    for (name, curve), style in zip(curves.items(), ("-", "--", "-"), strict=True):
+    for (name, curve), style in zip(curves.items(), ("-", "--", ":", "-"), strict=True):
         grey = {"color": "0.7", "zorder": 0} if "other" in name else {}
         axes.plot(curve[:, 0], curve[:, 1], style, label=name, **grey)
     axes.set(xlabel="iteration", ylabel="loss, mean of 5 iterations", xlim=(0, None))
