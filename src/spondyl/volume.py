@@ -49,7 +49,9 @@ class Grid:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not (np.abs(affine) <= _FURTHEST_MM).all():  # refuses NaN too
             raise ImageError("the affine is not a finite 4 x 4 matrix of millimetres")
-        if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        with np.errstate(all="ignore"):  # numpy divides by zero on the way to a determinant of zero
+            size = abs(np.linalg.det(affine[:3, :3]))
+        if not size >= 1e-9:
             raise ImageError("the affine cannot be inverted: an axis has zero length")
         affine.setflags(write=False)
         object.__setattr__(self, "shape", shape)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from spondyl.label_boxes import label_boxes
 from spondyl.volume import Grid, Volume
 
 __all__ = ["Maps", "Piece", "segment"]
@@ -137,7 +138,7 @@ def _clean(mask: npt.NDArray[np.uint8], grid: Grid) -> None:
     """
     volume_mm3 = float(np.prod(grid.spacing_mm))
     least, most = max(2, round(_SMALL_MM3 / volume_mm3)), round(_HOLE_MM3 / volume_mm3)
-    for label, box in enumerate(ndimage.find_objects(mask), start=1):
+    for label, box in enumerate(label_boxes(mask), start=1):
         if box is None:
             continue
         part = mask[box]

@@ -6,10 +6,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from spondyl.anatomy import NAMES, RANK, label_of, name_of
 from spondyl.errors import AnnotationError
+from spondyl.label_boxes import label_boxes
 from spondyl.morphometry import gates
 from spondyl.morphometry.angles import coronal_curves, sagittal_angles
 from spondyl.morphometry.density import CONTRAST
@@ -102,8 +102,8 @@ def _boxes(spine: Spine) -> dict[int, Box]:
     """Where in the mask every vertebra is."""
     if spine.mask is None:
         return {}
-    boxes = ndimage.find_objects(spine.mask.data.astype(np.uint8, copy=False), max_label=max(NAMES))
-    return {label: boxes[label - 1] for label in spine.labels if boxes[label - 1] is not None}
+    boxes = label_boxes(spine.mask.data.astype(np.uint8, copy=False), max(NAMES))
+    return {label: box for label in spine.labels if (box := boxes[label - 1]) is not None}
 
 
 def _vertebra(label: int, found: Examined, loss: Loss | None, *, contrast: bool) -> VertebraMeasures:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spondyl.flag import Flag
+from spondyl.label_boxes import label_boxes
 from spondyl.quality.finding import Finding
 from spondyl.spine import Spine
 from spondyl.volume import Volume
@@ -29,7 +30,7 @@ def check_metal(spine: Spine, volume: Volume) -> Iterator[Finding]:
         return
     spacing = volume.grid.spacing_mm
     margin = np.ceil(_REACH_MM / np.array(spacing)).astype(int)
-    boxes = ndimage.find_objects(spine.mask.data, max_label=max(spine.labels, default=1))
+    boxes = label_boxes(spine.mask.data, max(spine.labels, default=1))
     for label in spine.labels:
         box = boxes[label - 1]
         if box is None:

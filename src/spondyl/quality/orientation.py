@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from spondyl.anatomy import Region, label_of, region_of
 from spondyl.flag import Flag
+from spondyl.label_boxes import label_boxes
 from spondyl.morphometry.frame import spine_directions
 from spondyl.quality.finding import Finding
 from spondyl.spine import Spine
@@ -81,7 +81,7 @@ def arches(spine: Spine) -> Arches | None:
     """Where the arches lie; ``None`` without a mask."""
     if spine.mask is None or len(spine) == 0:
         return None
-    boxes = ndimage.find_objects(spine.mask.data, max_label=max(spine.labels))
+    boxes = label_boxes(spine.mask.data, max(spine.labels))
     behind, above = [], []
     for vertebra, up in zip(spine, spine_directions(spine), strict=True):
         box = boxes[vertebra.label - 1]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-from scipy import ndimage
 
 from spondyl.flag import Flag
+from spondyl.label_boxes import label_boxes
 from spondyl.quality.finding import Finding
 from spondyl.spine import Spine
 from spondyl.volume import Volume
@@ -28,9 +28,9 @@ def check_visibility(spine: Spine, volume: Volume) -> Iterator[Finding]:
     for axis in range(3):
         face_mm2 = float(np.prod(spacing)) / spacing[axis]
         for end in (0, -1):
-            face = np.bincount(np.take(data, end, axis).ravel(), minlength=256) * face_mm2
+            face = np.bincount(data[(slice(None),) * axis + (end,)].ravel(), minlength=256) * face_mm2
             cut = np.maximum(cut, face)
-    boxes = ndimage.find_objects(data, max_label=max(spine.labels, default=1))
+    boxes = label_boxes(data, max(spine.labels, default=1))
     for label in spine.labels:
         if boxes[label - 1] is None:
             yield Finding(_NO_MASK, label)
