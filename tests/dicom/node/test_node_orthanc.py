@@ -105,7 +105,7 @@ def test_the_routing_of_the_page(start, slices, tmp_path):
 
 @pytest.mark.slow
 def test_a_phantom_with_the_real_model(orthanc, start, tmp_path):
-    options = PhantomOptions(levels=("T12", "L4"), spacing_mm=(1.5, 1.5, 2), field_of_view_mm=(120, 140, 200))
+    options = PhantomOptions(levels=("T12", "L3"), spacing_mm=(1.5, 1.5, 3), field_of_view_mm=(105, 120, 200))
     phantom = make_phantom(3, options)
     folder = write_slices(slices_of(phantom.image), tmp_path / "ct")
     node = start(doing=None, results=("seg", "sr", "rtstruct"), threads=1)
@@ -115,7 +115,7 @@ def test_a_phantom_with_the_real_model(orthanc, start, tmp_path):
     study = list_studies(node.queue)[0].uid
     seg, report, contours = (read_back(orthanc, study, kind) for kind in ("SEG", "SR", "RTSTRUCT"))
     named = {segment.SegmentLabel for segment in seg.SegmentSequence}
-    assert len(named & set(phantom.spine.names)) >= 4
+    assert len(named & set(phantom.spine.names)) >= 3
     assert named <= {roi.ROIName for roi in contours.StructureSetROISequence}
     assert all(name in str(report) for name in named)
     assert (seg.PatientName, report.PatientID) == (NAME, PATIENT)
