@@ -78,25 +78,20 @@ def measure(scan: Path, rounds: int) -> dict[str, object]:
 
 
 def plot(rows: list[dict[str, object]], path: Path) -> None:
-    """Seconds and peak memory over the number of slices."""
+    """Processor seconds and peak memory over the number of slices."""
     from matplotlib.figure import Figure
 
     rows = [row for row in rows if str(row["scan"]).startswith("growth") and str(row["scan"]).endswith("gz")]
     slices = [row["slices"] for row in rows]
     figure = Figure(figsize=(8, 3.2), layout="constrained")
-    for axes, keys, label in zip(
-        figure.subplots(1, 2), (("seconds", "cpu_seconds"), ("peak_mb",)), ("seconds", "peak MB"), strict=True
-    ):
-        for key, style in zip(keys, ("o-", "s--"), strict=False):
-            axes.plot(slices, [row[key] for row in rows], style, label=key.replace("_", " "))
+    time, memory = figure.subplots(1, 2)
+    for axes, key, label in ((time, "cpu_seconds", "processor seconds"), (memory, "peak_mb", "peak MiB")):
+        axes.plot(slices, [row[key] for row in rows], "o-")
         axes.set(xlabel="slices of 512 x 512", ylabel=label, xlim=(0, None), ylim=(0, None))
         axes.grid(alpha=0.3)
-        if len(keys) > 1:
-            axes.legend()
-        else:
-            axes.axhline(3072, color="grey", linestyle=":")
-            axes.text(20, 3072, "3 GB", va="bottom", color="grey")
-            axes.set_ylim(0, max(3400, *axes.get_ylim()))
+    memory.axhline(3072, color="grey", linestyle=":")
+    memory.text(20, 3072, "3 GiB", va="bottom", color="grey")
+    memory.set_ylim(0, max(3400, *memory.get_ylim()))
     figure.savefig(path, dpi=150)
 
 
