@@ -70,11 +70,11 @@ def rewrite(
         OutputError: the files cannot be written; nothing was changed.
     """
     drawn = any(FORMATS[kind].shows_scan for kind in result.files)
-    wanted = drawn or result.measurements is not None
-    volume = scan_of(folder, result, image) if wanted else None
+    again = _measured_before(result)
+    volume = scan_of(folder, result, image) if drawn or again else None
     mask, kept = _masks_after(folder, mask, before, result)
     spine: Spine = replace(result.to_spine(), mask=mask)
-    if volume is not None and _measured_before(result):
+    if volume is not None and again:
         from spondyl.morphometry import measure
 
         spine = replace(spine, measurements=measure(volume, spine))
