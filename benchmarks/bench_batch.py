@@ -190,6 +190,7 @@ def plot(folder: Path, files: list[Path]) -> None:
     slices = [row for row in rows if "slices" in row]
     if growth:
         figure = new_figure(640, 360)
+        figure.set_layout_engine("constrained")
         axes = figure.add_subplot()
         for workers, again, name in (
             (1, False, "1 worker"),
@@ -197,12 +198,13 @@ def plot(folder: Path, files: list[Path]) -> None:
             (1, True, "done before"),
         ):
             chosen = [row for row in growth if (row["workers"], row["again"]) == (workers, again)]
-            axes.plot([r["scans"] for r in chosen], [r["seconds"] for r in chosen], "o-", label=name)
-        axes.set(xscale="log", yscale="log", xlabel="scans", ylabel="seconds")
+            axes.plot([r["scans"] for r in chosen], [r["cpu_seconds"] for r in chosen], "o-", label=name)
+        axes.set(xlabel="scans", ylabel="processor seconds", xlim=(0, None), ylim=(0, None))
         axes.legend()
         figure.savefig(folder / "batch-growth.svg")
     if slices:
         figure = new_figure(640, 360)
+        figure.set_layout_engine("constrained")
         left = figure.add_subplot()
         right = left.twinx()
         numbers = [row["slices"] for row in slices]
@@ -210,7 +212,7 @@ def plot(folder: Path, files: list[Path]) -> None:
         right.plot(numbers, [row["peak_mb"] for row in slices], "s--", color="tab:orange", label="peak MB")
         left.set(xlabel="slices of 1 mm", ylabel="processor seconds", ylim=(0, None))
         right.set(ylabel="peak MB", ylim=(0, None))
-        figure.legend(loc="upper left", bbox_to_anchor=(0.12, 0.95))
+        right.legend(handles=[*left.lines, *right.lines], loc="lower right")
         figure.savefig(folder / "batch-slices.svg")
 
 
