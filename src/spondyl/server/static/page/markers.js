@@ -18,7 +18,7 @@ const DRAG_PX = 4;
 export function markers(viewer, actions) {
   const layers = new Map();
   for (const plane of [...Object.keys(PLANES), "surface"]) {
-    const layer = make("div.markers");
+    const layer = make("div.markers", { "aria-hidden": "true" }); // the list does the same by keyboard
     find(`[data-plane=${plane}]`).append(layer);
     layers.set(plane, layer);
   }
@@ -134,7 +134,8 @@ export function markers(viewer, actions) {
 }
 
 function put(element, { x, y }) {
-  element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+  // Not a transform: that would be scaled, too, where a style scales the element.
+  element.style.translate = `${x.toFixed(1)}px ${y.toFixed(1)}px`;
 }
 
 /** Name of the vertebra whose centroid is drawn closest to a point of the 3D view, within 40 pixels. */

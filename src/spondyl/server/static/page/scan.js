@@ -40,11 +40,12 @@ export function scan(viewer, tools, strip) {
     say("Showing…");
     await painted();
     await viewer.load(image, mask, tools.look(), signal);
-    viewer.fit(boxAround(result.vertebrae));
     state.setResult(result);
+    await strip.load(one.id, signal);
+    viewer.layout();
+    viewer.fit(boxAround(result.vertebrae));
     choose(first(result.vertebrae));
     loading.hidden = true;
-    await strip.load(one.id, signal);
     announce(`${one.name}: ${result.vertebrae.length} vertebrae`);
   }
 

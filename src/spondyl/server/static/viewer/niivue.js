@@ -249,8 +249,8 @@ export class Viewer extends EventTarget {
     };
     surfaces.drawScene = () => {
       // NiiVue fits 0.8 of the largest radius into the shorter side; a spine is as long as its largest radius.
-      const { clientWidth, clientHeight } = surfaces.canvas;
-      surfaces.scene.volScaleMultiplier = this.closeness * Math.max(0.76, (0.76 * clientHeight) / (clientWidth || 1));
+      const { width, height } = surfaces.canvas;
+      surfaces.scene.volScaleMultiplier = this.closeness * Math.max(0.76, (0.76 * height) / (width || 1));
       drawSurfaces();
       this.dispatchEvent(new Event("drawn-surfaces"));
     };
