@@ -57,8 +57,8 @@ def browser_page(**context) -> Iterator:
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_context(viewport={"width": 1280, "height": 720}, **context).new_page()
-        page.set_default_timeout(60_000)
-        sync_api.expect.set_options(timeout=60_000)
+        page.set_default_timeout(180_000)
+        sync_api.expect.set_options(timeout=180_000)
         yield page
         browser.close()
 

@@ -11,6 +11,8 @@ from spondyl.phantom import PhantomOptions, write_phantoms
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+pytestmark = pytest.mark.timeout(900)  # drawing without a graphics card on a busy machine
+
 LADDER = [NAMES[label] for label in ORDER if NAMES[label] not in {"T13", "L6"}]
 
 

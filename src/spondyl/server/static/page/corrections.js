@@ -51,7 +51,7 @@ export function corrections(crosshair, reload) {
 
   async function add() {
     const centroid_mm = crosshair().map(rounded);
-    const name = await askNewName();
+    const name = await askNewName(centroid_mm);
     if (!name) return;
     await send([{ kind: "add", name, centroid_mm }], `${name} was added`);
     state.select(name);

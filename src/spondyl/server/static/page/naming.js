@@ -31,9 +31,9 @@ export async function askName(now) {
   return answer && answer !== now ? { name: answer, only: !follow.checked } : null;
 }
 
-/** Ask for the name of a vertebra to add at the crosshair; resolves to it or "". */
-export function askNewName() {
-  const { table, focus } = names(null);
+/** Ask for the name of a vertebra to add at the crosshair, mm; resolves to it or "". */
+export function askNewName(mm) {
+  const { table, focus } = names(null, expectedAt(mm));
   return ask({
     title: "Add a vertebra at the crosshair",
     wide: true,
@@ -50,7 +50,7 @@ export function askNewName() {
 }
 
 /** Letters typed into the table go to the name that begins with them. */
-function names(now) {
+function names(now, expected = now) {
   const taken = new Set(state.result.vertebrae.map(({ name }) => name));
   const buttons = new Map(NAMES.map((name) => [name, choice(name, now, taken.has(name))]));
   const rows = REGIONS.map((region) =>
@@ -70,7 +70,17 @@ function names(now) {
       .find((one, n) => NAMES[n].startsWith(typed) && !one.disabled)
       ?.focus();
   });
-  return { table, focus: buttons.get(now) ?? [...buttons.values()].find((one) => !one.disabled) };
+  return { table, focus: buttons.get(expected) ?? [...buttons.values()].find((one) => !one.disabled) };
+}
+
+/** The free name that follows the vertebra above a point, or comes before the one below it. */
+function expectedAt(mm) {
+  const { vertebrae } = state.result;
+  const ladder = NAMES.filter((name) => !RARE[name]);
+  const above = vertebrae.filter(({ centroid_mm }) => centroid_mm[2] > mm[2]).at(-1);
+  const below = vertebrae.find(({ centroid_mm }) => centroid_mm[2] <= mm[2]);
+  const name = above ? ladder[ladder.indexOf(above.name) + 1] : ladder[ladder.indexOf(below?.name) - 1];
+  return vertebrae.some((one) => one.name === name) ? null : name;
 }
 
 function choice(name, now, taken) {
