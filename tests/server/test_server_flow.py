@@ -129,10 +129,10 @@ def test_a_wrong_correction_is_refused_in_words(working, case):
 
 
 def test_export_is_a_zip_of_what_was_asked_for(working, case):
-    answer = working.get(f"{case}/export", params={"formats": "csv,nrrd"})
+    answer = working.get(f"{case}/export", params={"formats": "csv,nrrd,preview"})
     assert answer.headers["content-disposition"] == 'attachment; filename="patient.zip"'
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
-    assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "result.json"]
+    assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "preview.png", "result.json"]
     assert working.get(f"{case}/export", params={"formats": "docx"}).status_code == 422
     assert working.get(f"{case}/export").status_code == 422
 

@@ -15,6 +15,7 @@ from spondyl.export import FORMATS, chosen_formats
 from spondyl.export.convert import export_result
 from spondyl.result import Result
 from spondyl.server.context import CaseId, Context, Here, stream_file
+from spondyl.server.display import factors_of
 from spondyl.server.errors import ApiError, answers
 from spondyl.server.strips import Plane, Strip, place_vertebrae
 
@@ -127,8 +128,10 @@ def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
     files = here.done(case)
     with tempfile.TemporaryDirectory(dir=here.data.root / "incoming") as folder:
         with here.alone(case):
-            export_result(files.result, kinds, folder)
-            Result.read(files.result / "result.json").write(Path(folder) / "result.json")
+            result = Result.read(files.result / "result.json")
+            whole = factors_of(result.grid, here.settings.max_display_voxels) == (1, 1, 1)
+            export_result(files.result, kinds, folder, image=files.image if whole else None)
+            result.write(Path(folder) / "result.json")
         handle, path = tempfile.mkstemp(".zip", dir=here.data.root / "incoming")
         with (
             os.fdopen(handle, "wb") as stream,
