@@ -7,7 +7,7 @@ from pydantic import Field
 
 from spondyl.anatomy import label_of, name_of
 from spondyl.morphometry.result import Curve, DiscMeasures, Measurement, Morphometry, VertebraMeasures
-from spondyl.result_parts import Part, Remark
+from spondyl.result_parts import Part, PointMm, Remark
 
 __all__ = ["MeasuredCurve", "MeasuredDisc", "MeasuredValue", "MeasuredVertebra", "Measurements"]
 
@@ -54,6 +54,9 @@ class MeasuredVertebra(Part):
         description="Suggested type, where it has lost 20 % of its height or more."
     )
     values: Values = Field(description="Name of the measurement to its value.")
+    landmarks_mm: dict[str, PointMm] = Field(
+        {}, description="Points of the endplates between which heights are measured, x, y, z in RAS+ mm."
+    )
 
 
 class MeasuredDisc(Part):
@@ -87,7 +90,15 @@ class Measurements(Part):
         return cls.model_validate(
             {
                 "vertebrae": [
-                    {"name": name_of(v.label), "deformity": v.deformity, "values": _described(v.values)}
+                    {
+                        "name": name_of(v.label),
+                        "deformity": v.deformity,
+                        "values": _described(v.values),
+                        "landmarks_mm": {
+                            name: tuple(round(value, 3) for value in point)
+                            for name, point in v.landmarks_mm.items()
+                        },
+                    }
                     for v in found.vertebrae
                 ],
                 "discs": [
@@ -110,7 +121,10 @@ class Measurements(Part):
     def to_morphometry(self) -> Morphometry:
         """What was measured, rounded."""
         return Morphometry(
-            tuple(VertebraMeasures(label_of(v.name), _read(v.values), v.deformity) for v in self.vertebrae),
+            tuple(
+                VertebraMeasures(label_of(v.name), _read(v.values), v.deformity, v.landmarks_mm)
+                for v in self.vertebrae
+            ),
             tuple(DiscMeasures(label_of(d.upper), label_of(d.lower), _read(d.values)) for d in self.discs),
             _read(self.angles),
             tuple(

@@ -61,3 +61,11 @@ class Subject:
         from spondyl.export.series import headers_of
 
         return headers_of(self.file, self.grid)
+
+    @cached_property
+    def landmarks_png(self) -> bytes | None:
+        """Where heights were measured; ``None`` without the scan or without heights."""
+        from spondyl.report.landmarks import landmarks_png
+
+        measured = self.spine.measurements
+        return None if self.scan is None or measured is None else landmarks_png(self.scan, measured)

@@ -18,7 +18,7 @@ from spondyl.morphometry.endplates import Edge
 from spondyl.morphometry.examine import Examined, examine
 from spondyl.morphometry.frame import spine_directions
 from spondyl.morphometry.genant import GRADES, Loss, gradable, grade_of, height_losses
-from spondyl.morphometry.heights import Heights
+from spondyl.morphometry.heights import Heights, landmarks_mm
 from spondyl.morphometry.result import DiscMeasures, Measurement, Morphometry, VertebraMeasures
 from spondyl.morphometry.sampling import Box
 from spondyl.morphometry.shape import Shape
@@ -117,7 +117,8 @@ def _vertebra(label: int, found: Examined, loss: Loss | None, *, contrast: bool)
     deformed = graded is not None and graded >= GRADES[0]
     values["trabecular_hu"] = _density(found, deformed=deformed, contrast=contrast)
     values["volume"] = found.volume or Measurement.refusal("ml", reason)
-    return VertebraMeasures(label, values, loss.deformity if loss is not None and deformed else None)
+    points = {} if found.heights is None or found.shape is None else landmarks_mm(found.shape)
+    return VertebraMeasures(label, values, loss.deformity if loss is not None and deformed else None, points)
 
 
 def _heights(heights: Heights, shape: Shape) -> dict[str, Measurement]:

@@ -35,7 +35,7 @@ DEFINITIONS: Final[dict[str, Definition]] = {
     "ratio_middle_posterior": Definition("middle / posterior", "Ratio of these heights."),
     "height_loss": Definition(
         "height loss",
-        "Largest share of height lost in front, middle or back, against the patient's own neighbours.",
+        "Larger share of height lost in front or in the middle, against the patient's own neighbours.",
         _GENANT,
     ),
     "genant_grade": Definition(

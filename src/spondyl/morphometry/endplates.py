@@ -22,11 +22,13 @@ _NEAR_V_MM: Final = 1.5
 _LEAST_NEAR: Final = 0.5  # nearest points about 2 mm away
 _START: Final = 0.6  # share of the half height at which columns start: above the waist
 _STEP_W_MM: Final = 0.5
-_TRUST_MM: Final = 1.5  # standard deviation of the mask's surface about the true one
+_WINDOW_MM: Final = (4.5, 2.0)  # inside and outside of the mask's surface in which the crest is looked for
+_AS_STRONG: Final = 0.6  # of the strongest crest there: the innermost of these is the body's own endplate
 _TRUST_GUIDE_MM: Final = 0.8  # the same for the smooth surface through the crests
 _DISC: Final = np.hypot(*np.mgrid[-1:2, -1:2]) <= 1.5
 _BLUR_MM: Final = 0.8
 _HALF_LAYER_MM: Final = 0.55  # half the thickness of a bony endplate
+_LEAST_POINTS: Final = 30
 _LEAST_CREST_HU: Final = 25.0  # below which there is no layer to speak of
 
 
@@ -97,7 +99,7 @@ def _plate(
     if spacing_mm is not None:
         surface, hu_used = _sharpened(block, surface, footprint & ~cut, spacing_mm)
     good = footprint & ~cut & np.isfinite(surface)
-    if good.sum() < 30:
+    if good.sum() < _LEAST_POINTS:
         return None
     i, j = np.nonzero(good)
     points = np.stack([block.u[i], block.v[j], surface[i, j]], axis=1)
@@ -145,13 +147,31 @@ def _sharpened(
     blur = max(_BLUR_MM, 0.4 * spacing_mm)
     crest = -ndimage.gaussian_filter1d(hu, blur / _STEP_W_MM, axis=2, order=2, mode="nearest")
     crest *= (blur / _STEP_W_MM) ** 2  # HU, whatever the blur
-    place, seen = _crest_near(crest, block.w, surface - _HALF_LAYER_MM, _TRUST_MM)
+    place, seen = _innermost_crest(crest, block.w, surface - _HALF_LAYER_MM)
     use = footprint & seen
-    if use.sum() < 30:
+    if use.sum() < _LEAST_POINTS:
         return surface, np.zeros_like(footprint)
     guide = _smooth_surface(block, place, use)
     place, seen = _crest_near(crest, block.w, guide, _TRUST_GUIDE_MM)
-    return np.where(seen, place + _HALF_LAYER_MM, surface), seen
+    near = np.clip(surface - _HALF_LAYER_MM, guide - _TRUST_GUIDE_MM, guide + _TRUST_GUIDE_MM)
+    return np.where(seen, place, near) + _HALF_LAYER_MM, seen
+
+
+def _innermost_crest(
+    crest: npt.NDArray[np.float32], w: FloatArray, expected: FloatArray
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Position of the innermost strong crest in every column near ``expected``.
+
+    Masks of networks rather reach too far, and beyond a thin disc waits the neighbour's endplate, which is
+    as bright.
+    """
+    offset = w - expected[..., None]
+    near = np.where((offset >= -_WINDOW_MM[0]) & (offset <= _WINDOW_MM[1]), crest, 0)
+    peak = np.zeros_like(near, dtype=bool)
+    inner = near[..., 1:-1]
+    peak[..., 1:-1] = (inner >= near[..., :-2]) & (inner > near[..., 2:])
+    strong = peak & (near >= np.maximum(_AS_STRONG * near.max(axis=2, keepdims=True), _LEAST_CREST_HU))
+    return w[np.argmax(strong, axis=2)], strong.any(axis=2)
 
 
 def _crest_near(
@@ -173,6 +193,7 @@ def _smooth_surface(block: Block, place: FloatArray, use: npt.NDArray[np.bool_])
     """A cubic surface through the columns ``use``, outliers left out, evaluated everywhere."""
     i, j = np.nonzero(use)
     points = np.stack([block.u[i], block.v[j], place[i, j]], axis=1)
+    points = points[_inner_layer(points)]
     points = points[_without_outliers(points)[0]]
     fit = np.linalg.lstsq(_cubic(points), points[:, 2], rcond=None)[0]
     places = np.stack(np.meshgrid(block.u, block.v, indexing="ij"), axis=-1).reshape(-1, 2)
@@ -183,6 +204,18 @@ def _cubic(points: FloatArray) -> FloatArray:
     """Terms of a cubic surface over the first two columns, ``(n, 10)``."""
     x, y = points[:, 0] / 20, points[:, 1] / 20
     return np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=1)
+
+
+def _inner_layer(points: FloatArray) -> npt.NDArray[np.bool_]:
+    """Points of the inner one, where some lie on the neighbour's endplate beyond a thin disc."""
+    design = _cubic(points)
+    kept = np.ones(len(points), bool)
+    for _ in range(6):
+        fit = np.linalg.lstsq(design[kept], points[kept, 2], rcond=None)[0]
+        rest = points[:, 2] - design @ fit
+        scatter = float(1.4826 * np.median(np.abs(rest[kept])))
+        kept = (rest <= max(scatter, 0.8)) & (rest >= -max(3 * scatter, 0.8))
+    return kept if kept.sum() >= _LEAST_POINTS else np.ones(len(points), bool)
 
 
 def _without_outliers(points: FloatArray) -> tuple[npt.NDArray[np.bool_], float]:

@@ -50,8 +50,8 @@ class Loss:
 
     @property
     def largest(self) -> float:
-        """The largest of the three, at least 0."""
-        return float(max(np.nanmax([self.anterior, self.middle, self.posterior]), 0.0))
+        """The larger of front and middle, at least 0; no type of deformity loses height behind alone."""
+        return float(max(self.anterior, self.middle, 0.0))
 
     @property
     def deformity(self) -> Deformity:
@@ -74,10 +74,12 @@ def grade_of(loss: float) -> int:
 def height_losses(heights: Mapping[int, Heights]) -> dict[int, Loss]:
     """Height loss of every gradable vertebra.
 
-    Front and middle are compared with the vertebra's own back, and that ratio with the same ratio
-    of up to four undeformed neighbours (a straight line through those above and below). The back is
-    compared with the backs of these neighbours; where it has lost 15 % or more, so are front and
-    middle. Two rounds, since it takes a first one to know which neighbours are deformed.
+    What is expected comes from up to four undeformed neighbours (a straight line through those above
+    and below). The middle is compared as its ratio to the vertebra's own back with their ratios. So is
+    the front, and also with their fronts: a vertebra of another size misleads the second comparison, a
+    wedge that lost some of its back the first; the loss is the geometric mean of both. Where the back
+    has lost 15 % or more against their backs, it is no reference. Further rounds, since it takes one to
+    know which neighbours are deformed.
 
     Args:
         heights: VerSe number to heights, of all vertebrae that could be measured.
@@ -113,9 +115,12 @@ def _loss(label: int, heights: Mapping[int, Heights], neighbours: Mapping[int, i
     theirs = np.log(np.array([heights[other].values for other in neighbours]))
     expected = np.exp(_here(places, theirs))
     shape = np.exp(_here(places, theirs[:, :2] - theirs[:, 2:]))
-    front, middle, back = 1 - own / expected
+    kept = own / expected
+    back = 1 - kept[2]
     if back < _CRUSHED:
-        front, middle = 1 - own[:2] / own[2] / shape
+        ratios = own[:2] / own[2] / shape
+        kept[:2] = np.sqrt(kept[0] * ratios[0]), ratios[1]
+    front, middle = 1 - kept[:2]
     return Loss(float(front), float(middle), float(back), sd, len(neighbours))
 
 

@@ -9,7 +9,7 @@ from spondyl.morphometry.endplates import Endplate
 from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.shape import Shape
 
-__all__ = ["PLACES", "Heights", "body_heights", "landmark_mm", "plate_sd_mm"]
+__all__ = ["PLACES", "Heights", "body_heights", "landmark_mm", "landmarks_mm", "plate_sd_mm"]
 
 PLACES: Final = {"anterior": 0.92, "middle": 0.5, "posterior": 0.08}
 """Where heights are taken: share of the body's depth from its back wall, on the midline.
@@ -18,6 +18,7 @@ The corners themselves carry spurs and are rounded; 8 % of the depth is 2 to 3 m
 
 _SD_FLOOR_MM: Final = 0.3
 _SD_PER_SPACING: Final = 0.13  # of the voxel size along the vertebra; both from phantoms
+_TALLEST: Final = 1.35  # front or middle against the median; fractures make the back the tallest
 _INDEPENDENT: Final = 12.0  # points that a local height effectively averages
 
 
@@ -56,6 +57,22 @@ def landmark_mm(shape: Shape, plate: Endplate, place: str) -> FloatArray:
     return shape.frame.to_world([u, v, plate.height_at(u, v)])
 
 
+def landmarks_mm(shape: Shape) -> dict[str, tuple[float, float, float]]:
+    """The points between which heights are measured: ``upper_anterior``, ``lower_middle`` ... to RAS+ mm."""
+    plates = {"upper": shape.upper, "lower": shape.lower}
+    found = {
+        f"{side}_{place}": landmark_mm(shape, plate, place)
+        for side, plate in plates.items()
+        if plate is not None
+        for place in PLACES
+    }
+    return {
+        name: (float(point[0]), float(point[1]), float(point[2]))
+        for name, point in found.items()
+        if np.isfinite(point).all()
+    }
+
+
 def plate_sd_mm(shape: Shape, plate: Endplate) -> float:
     """Standard deviation of an endplate's position at a place.
 
@@ -67,7 +84,7 @@ def plate_sd_mm(shape: Shape, plate: Endplate) -> float:
 
 
 def body_heights(shape: Shape) -> Heights | None:
-    """Distances between both endplates; ``None`` where one of them is not known."""
+    """Distances between both endplates; ``None`` where one of them is not known, or they fit no body."""
     lower, upper = shape.lower, shape.upper
     if lower is None or upper is None:
         return None
@@ -76,6 +93,8 @@ def body_heights(shape: Shape) -> Heights | None:
         for place in PLACES
     ]
     if not np.isfinite(values).all() or min(values) <= 0:
+        return None
+    if max(values[:2]) > _TALLEST * float(np.median(values)):  # a corner on the neighbour's endplate
         return None
     sd = float(np.hypot(plate_sd_mm(shape, lower), plate_sd_mm(shape, upper)))
     return Heights(values[0], values[1], values[2], sd)

@@ -68,11 +68,14 @@ class VertebraMeasures:
         label: VerSe number.
         values: Name to measurement, see ``docs/measurements.md``.
         deformity: Suggested type of a deformity, ``"wedge"``, ``"biconcave"`` or ``"crush"``, or ``None``.
+        landmarks_mm: Points of the endplates between which heights are measured, RAS+ mm:
+            ``"upper_anterior"``, ``"lower_middle"`` ...; empty without heights.
     """
 
     label: int
     values: Mapping[str, Measurement]
     deformity: str | None = None
+    landmarks_mm: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Measurement:
         return self.values[name]
@@ -199,6 +202,7 @@ class Morphometry:
                     "label": v.label,
                     "deformity": v.deformity,
                     "values": _values(v.values),
+                    "landmarks_mm": {name: _point(point) for name, point in v.landmarks_mm.items()},
                 }
                 for v in self.vertebrae
             ],
@@ -251,6 +255,10 @@ class Morphometry:
 
 def _values(values: Mapping[str, Measurement]) -> dict[str, Any]:
     return {name: value.to_dict() for name, value in values.items()}
+
+
+def _point(point: tuple[float, float, float]) -> list[float]:
+    return [round(value, 3) for value in point]
 
 
 def _rounded(value: float | None) -> float | None:

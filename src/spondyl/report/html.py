@@ -25,8 +25,17 @@ def write_html(subject: Subject, path: Path | str) -> None:
         OutputError: the file cannot be written.
     """
     template = environment().get_template("scan.html.j2")
-    picture = base64.b64encode(subject.preview_png).decode("ascii")
-    write_text(path, template.render(sheet=Sheet.of(subject.result), picture=picture, disclaimer=DISCLAIMER))
+    text = template.render(
+        sheet=Sheet.of(subject.result),
+        picture=_base64(subject.preview_png),
+        landmarks=_base64(subject.landmarks_png),
+        disclaimer=DISCLAIMER,
+    )
+    write_text(path, text)
+
+
+def _base64(content: bytes | None) -> str:
+    return base64.b64encode(content or b"").decode("ascii")
 
 
 @cache

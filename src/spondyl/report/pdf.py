@@ -60,7 +60,7 @@ def write_pdf(subject: Subject, path: Path | str) -> None:
         canvas.drawString(margin, 0.6 * margin, DISCLAIMER)
         canvas.drawRightString(A4[0] - margin, 0.6 * margin, f"{sheet.title[:60]} · {canvas.getPageNumber()}")
 
-    story = _story(sheet, subject.preview_png, document.width, document.height)
+    story = _story(sheet, subject, document.width, document.height)
     document.build(story, onFirstPage=foot, onLaterPages=foot)
     write_bytes(path, stream.getvalue())
 
@@ -90,7 +90,7 @@ def _text(
     return Paragraph(words, style)
 
 
-def _story(sheet: Sheet, picture: bytes, width: float, height: float) -> "list[Flowable]":
+def _story(sheet: Sheet, subject: Subject, width: float, height: float) -> "list[Flowable]":
     from reportlab.platypus import KeepTogether, Spacer
 
     story: list[Flowable] = [
@@ -98,13 +98,16 @@ def _story(sheet: Sheet, picture: bytes, width: float, height: float) -> "list[F
         _text(escape(sheet.lead), 10.5, spaceBefore=2, spaceAfter=6),
         *map(_flag, sheet.flags),
         Spacer(0, 6),
-        _picture(picture, width, 0.62 * height),
+        _picture(subject.preview_png, width, 0.62 * height),
     ]
-    for table in sheet.tables:
+    for number, table in enumerate(sheet.tables):
         heading = _text(escape(table.title), 11, bold=True, spaceBefore=12, spaceAfter=4)
         body = _table(table, width)
         story += [KeepTogether([heading, body])] if len(table.rows) < 12 else [heading, body]
         story += [Spacer(0, 4), *(_pair(word, text) for word, text in table.about)]
+        if number == 0 and subject.landmarks_png is not None:
+            caption = _text("Where heights were measured (mm), front on the left", 7.5, colour=_FAINT)
+            story += [Spacer(0, 6), _picture(subject.landmarks_png, width, 0.8 * height), caption]
     if sheet.notes:
         story.append(_text("Notes", 11, bold=True, spaceBefore=12, spaceAfter=4))
         story += [_pair(note.mark, f"{note.text} ({note.places})") for note in sheet.notes]

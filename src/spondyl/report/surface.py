@@ -15,7 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Plane", "Surface", "cut", "extent_of", "guide_of", "view_box", "without_air"]
+__all__ = ["Plane", "Surface", "cut", "extent_of", "guide_of", "sample", "view_box", "without_air"]
 
 Plane = Literal["sagittal", "coronal"]
 FloatArray = npt.NDArray[np.float64]
@@ -116,8 +116,8 @@ def cut(
     image = np.zeros(points.shape[:2], np.float32)
     for shift in shifts:
         offset[depth] = shift
-        image += _sample(volume, points + offset, 1, AIR_HU) / len(shifts)
-    labels = None if mask is None else _sample(mask, points, 0, 0).astype(np.uint8)
+        image += sample(volume, points + offset, 1, AIR_HU) / len(shifts)
+    labels = None if mask is None else sample(mask, points, 0, 0).astype(np.uint8)
     low, high = box
     extent = (float(low[across]), float(high[across]), float(low[2]), float(high[2]))
     return Surface(plane, image, labels, extent, curve)
@@ -181,8 +181,8 @@ def _curve(points: FloatArray, depth: int, rows: FloatArray, box: FloatArray) ->
     return np.asarray(curve(np.clip(rows, heights[0], heights[-1])))
 
 
-def _sample(volume: Volume, points_mm: FloatArray, order: int, fill: float) -> npt.NDArray[Any]:
-    """Values at world points ``(rows, columns, 3)``; outside the scan ``fill``."""
+def sample(volume: Volume, points_mm: FloatArray, order: int = 1, fill: float = AIR_HU) -> npt.NDArray[Any]:
+    """Values at world points ``(rows, columns, 3)``: order 1 linear, 0 nearest; outside the scan ``fill``."""
     voxels = np.moveaxis(volume.grid.to_voxel(points_mm), -1, 0)
     kind = np.float32 if order else volume.data.dtype
     values = ndimage.map_coordinates(volume.data, voxels, kind, order, mode="nearest", prefilter=False)
