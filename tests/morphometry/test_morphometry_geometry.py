@@ -108,3 +108,16 @@ def test_directions_of_a_straight_spine():
     spine = Spine.from_centroids({20: (0, 0, 60), 21: (0, 0, 30), 22: (0, 0, 0)})
     assert np.allclose(spine_directions(spine), [[0, 0, 1]] * 3)
     assert np.allclose(spine_directions(Spine.from_centroids({20: (0, 0, 0)})), [[0, 0, 1]])
+
+
+def test_the_innermost_of_two_bright_layers_is_the_own_endplate():
+    """The mask reaches to the middle of a thin disc; the neighbour's endplate is a little brighter."""
+    from spondyl.morphometry.endplates import _innermost_crest
+
+    w = np.arange(0, 20, 0.5)
+    layers = 200 * np.exp(-0.5 * ((w - 10) / 0.8) ** 2) + 260 * np.exp(-0.5 * ((w - 13) / 0.8) ** 2)
+    crest = np.broadcast_to(-np.gradient(np.gradient(layers)), (2, 1, len(w))).astype(np.float32).copy()
+    crest[1] = 0
+    place, seen = _innermost_crest(crest * 4, w, np.full((2, 1), 11.5))
+    assert place[0, 0] == 10
+    assert seen.ravel().tolist() == [True, False]
