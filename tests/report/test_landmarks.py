@@ -16,7 +16,7 @@ MIDDLE = SCAN.grid.to_world((19.5, 19.5, 19.5))
 
 def measured(label=20):
     points = {
-        f"{side}_{place}": (*MIDDLE, 0, ahead, above)
+        f"{side}_{place}": tuple(np.add(MIDDLE, (0, ahead, above)))
         for side, above in (("upper", 12.0), ("lower", -12.0))
         for place, ahead in (("anterior", 14.0), ("middle", 0.0), ("posterior", -14.0))
     }
