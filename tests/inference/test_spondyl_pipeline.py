@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from spondyl.anatomy import label_of
-from spondyl.inference.evidence import find_candidates, identify, locate
-from spondyl.inference.fine import FineMaps, look_again
-from spondyl.inference.segmentation import Piece, segment
+from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
+from spondyl.inference.fine import look_again
+from spondyl.inference.segmentation import Piece, segment, whole_piece
 from spondyl.inference.spondyl import SpondylPipeline
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
@@ -138,31 +138,29 @@ def test_slabs_do_not_change_the_mask(monkeypatch):
     evidence = identify(image, image.grid.resampled(3.0), KnowingEngine(3.0, True).run, SpondylRecipe())
     labels = [label_of(name) for name in NAMES]
 
-    def whole_evidence():
-        return iter([Piece(evidence, (0, evidence.grid.shape[2]))])
-
-    whole = segment(image, whole_evidence(), _centres(), labels)
+    whole = segment(image, [whole_piece(evidence)], evidence, _centres(), labels)
     monkeypatch.setattr("spondyl.inference.segmentation._SLAB_VOX", 40_000)
-    sliced = segment(image, whole_evidence(), _centres(), labels)
+    sliced = segment(image, [whole_piece(evidence)], evidence, _centres(), labels)
     np.testing.assert_array_equal(whole.data, sliced.data)
-    assert not segment(image, whole_evidence(), np.zeros((0, 3)), []).data.any()
+    assert not segment(image, [whole_piece(evidence)], evidence, np.zeros((0, 3)), []).data.any()
 
 
 def test_a_segmentation_network_draws_a_better_mask_in_chunks_as_in_one(monkeypatch):
     image, truth = (volume.reoriented("RAS") for volume in scan("PIR", (1.0, 1.0, 1.0)))
     labels = [label_of(name) for name in NAMES]
-    engine = KnowingEngine(1.5, True)  # its levels are not looked at
+    evidence = identify(image, image.grid.resampled(3.0), KnowingEngine(3.0, True).run, SpondylRecipe())
+    engine = KnowingEngine(1.5, True)  # only its first answer counts
     monkeypatch.setattr("spondyl.inference.fine._CHUNK_MM", 600.0)
     pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres()))
     assert len(pieces) == 1
-    whole = segment(image, iter(pieces), _centres(), labels)
+    whole = segment(image, pieces, evidence, _centres(), labels)
     for label in labels:
         found, true = whole.data == label, truth.data == label
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.93
     monkeypatch.setattr("spondyl.inference.fine._CHUNK_MM", 60.0)
     pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres()))
     assert len(pieces) > 3
-    chunked = segment(image, iter(pieces), _centres(), labels)
+    chunked = segment(image, pieces, evidence, _centres(), labels)
     assert (chunked.data != whole.data).sum() < 0.002 * (whole.data > 0).sum()
 
 
@@ -175,9 +173,10 @@ def test_holes_are_filled_and_specks_removed():
     logits[36:38, 36:38, 36:38] = 10  # speck
     centre = np.array([19.5, 19.5, 19.5])
     way = centre - np.stack(np.meshgrid(*[np.arange(40)] * 3, indexing="ij"), axis=-1)
-    maps = FineMaps(logits, np.moveaxis(way, -1, 0).astype(np.float32), grid)
+    nothing = np.zeros((0, 1, 1, 1), np.float32)
+    evidence = Evidence(logits, logits, np.moveaxis(way, -1, 0).astype(np.float32), nothing, grid)
     bright = Volume(np.full(grid.shape, 200, np.int16), grid)
-    mask = segment(bright, iter([Piece(maps, (0, 40))]), centre[None], [20])
+    mask = segment(bright, [Piece(Volume(logits, grid), (0, 40))], evidence, centre[None], [20])
     assert (mask.data[18:22, 18:22, 18:22] == 20).all()
     assert not mask.data[14:16, 14:16, 8:32].any()
     assert not mask.data[34:].any()

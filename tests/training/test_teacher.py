@@ -1,24 +1,18 @@
 """A teacher's masks: only unknown voxels change, each goes to the centroid it points to."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from spine_toys import NAMES, toy_scan
 
 from spondyl.anatomy import label_of
+from spondyl.inference.evidence import Evidence
 from spondyl.training.corpus import UNKNOWN, prepare_case
 from spondyl.training.teacher import taught
 from spondyl.volume import Grid, Volume
 
 
-@dataclass(frozen=True)
-class Answer:
-    vertebra: np.ndarray
-    offsets_mm: np.ndarray
-    grid: Grid
-
-
-def sure_of_bone(scan: Volume, region: Grid) -> Answer:
+def sure_of_bone(scan: Volume, region: Grid) -> Evidence:
     """Sure where it is bright or air, unsure between; every voxel points straight to the nearest centre."""
     hu = scan.resampled(region, fill=-1000).data
     logits = np.where(hu > 200, 6.0, np.where(hu < 60, -6.0, 0.0)).astype(np.float32)
@@ -27,7 +21,8 @@ def sure_of_bone(scan: Volume, region: Grid) -> Answer:
     ways = spine.centroids_mm - world[..., None, :]
     nearest = np.linalg.norm(ways, axis=-1).argmin(axis=-1)
     offsets = np.take_along_axis(ways, nearest[..., None, None], axis=-2)[..., 0, :]
-    return Answer(logits, np.moveaxis(offsets, -1, 0).astype(np.float32), region)
+    nothing = np.zeros((0, 1, 1, 1), np.float32)
+    return Evidence(logits, logits, np.moveaxis(offsets, -1, 0).astype(np.float32), nothing, region)
 
 
 def test_unknown_voxels_get_the_label_of_the_centroid_they_point_to():
@@ -50,7 +45,7 @@ def test_an_unsure_teacher_changes_nothing():
     image, spine = toy_scan()
     case = prepare_case("toy", image, spine)
 
-    def unsure(scan: Volume, region: Grid) -> Answer:
+    def unsure(scan: Volume, region: Grid) -> Evidence:
         answer = sure_of_bone(scan, region)
         return replace(answer, vertebra=np.full_like(answer.vertebra, -1.5))
 

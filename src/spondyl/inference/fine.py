@@ -1,7 +1,6 @@
 """A second, fine look at the spine's region, chunk by chunk along the spine: bounded memory."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,20 +11,11 @@ from spondyl.inference.segmentation import Piece
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
-__all__ = ["FineMaps", "look_again"]
+__all__ = ["look_again"]
 
 _MARGIN_MM: Final = ((50.0, 50.0), (80.0, 35.0), (45.0, 45.0))  # before and after, along R, A and S
 _CHUNK_MM: Final = 180.0
 _CONTEXT_MM: Final = 36.0
-
-
-@dataclass(frozen=True, eq=False)
-class FineMaps:
-    """See :class:`~spondyl.inference.segmentation.Maps`."""
-
-    vertebra: npt.NDArray[np.float32]
-    offsets_mm: npt.NDArray[np.float32]
-    grid: Grid
 
 
 def look_again(
@@ -50,7 +40,7 @@ def look_again(
         start = max(low - context, 0)
         grid = region.cropped((0, 0, start), (width, depth, min(high + context, height)))
         (fine, *_), padded = run_network(scan, grid, network, recipe, stride)
-        yield Piece(FineMaps(fine[0], 10 * fine[2:5], padded), (low - start, high - start))
+        yield Piece(Volume(fine[0], padded), (low - start, high - start))
 
 
 def _around(scan: Volume, region: Grid) -> Volume:

@@ -1,14 +1,13 @@
 """From what the networks say to a label map on the scan's own grid, piece by piece.
 
-Two sources say which voxel is vertebra and which centroid it belongs to: the maps of the
-identification stage, at 3 mm, or a segmentation network that looks once more at the spine's region,
-finely. Either way a voxel of the scan gets the label of the centroid it points to, and the scan's
-own brightness says where bone ends.
+Which voxel is vertebra, the identification stage says at 3 mm, or a segmentation network that looks
+once more at the spine's region, finely. Which vertebra it belongs to, the identification stage says
+either way: a voxel gets the label of the centroid it points to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import cc3d
 import numpy as np
@@ -16,10 +15,11 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from spondyl.inference.evidence import Evidence
 from spondyl.label_boxes import label_boxes
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Maps", "Piece", "segment"]
+__all__ = ["Piece", "segment", "whole_piece"]
 
 _SLAB_VOX: Final = 4_000_000  # voxels of the scan treated at once: bounds the memory
 _FURTHEST_MM: Final = 16.0  # a voxel that points further from every centroid belongs to none of them
@@ -29,51 +29,45 @@ _HOLE_MM3: Final = 400.0  # marrow; the spinal canal is open at both ends and no
 # The network sees voxels of 1.5 or 3 mm, the scan knows better where bone ends: bright voxels are taken
 # at a lower chance, and what is no tissue at all needs a high one. Found on phantoms, see the research log.
 _BONE_HU: Final = 250.0
-_BONE_LOGIT: Final = -3.0
+_COARSE_BONE_LOGIT: Final = -3.0  # thin bone is lost in 3 mm voxels
 _EMPTY_HU: Final = 0.0
 _EMPTY_LOGIT: Final = 2.0
 
 
-class Maps(Protocol):
-    """What a network says about a region, on a grid of its own.
-
-    Attributes:
-        vertebra: ``(X, Y, Z)`` float32 logits.
-        offsets_mm: ``(3, X, Y, Z)`` float32, way to the centroid along the grid's axes.
-        grid: Of both.
-    """
-
-    @property
-    def vertebra(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
-
-    @property
-    def offsets_mm(self) -> npt.NDArray[np.float32]: ...  # noqa: D102
-
-    @property
-    def grid(self) -> Grid: ...  # noqa: D102
-
-
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Maps, and the part of their grid they are to be used for.
+    """Where a network sees vertebra, and the part of its map that is to be used.
 
     Attributes:
-        maps: What the network said.
-        core: Range along the third axis of ``maps.grid``, in voxels; the rest is only context.
+        vertebra: float32 logits.
+        core: Range along the third axis, in voxels; the rest is only context.
+        bone_logit: From here on a bright voxel is taken.
     """
 
-    maps: Maps
+    vertebra: Volume
     core: tuple[int, int]
+    bone_logit: float = 0.0
+
+
+def whole_piece(evidence: Evidence) -> Piece:
+    """The identification stage's own answer, for models without a segmentation network."""
+    logits = Volume(evidence.vertebra, evidence.grid)
+    return Piece(logits, (0, logits.grid.shape[2]), _COARSE_BONE_LOGIT)
 
 
 def segment(
-    scan: Volume, pieces: Iterator[Piece], centroids_mm: npt.NDArray[np.float64], labels: Sequence[int]
+    scan: Volume,
+    pieces: Iterable[Piece],
+    evidence: Evidence,
+    centroids_mm: npt.NDArray[np.float64],
+    labels: Sequence[int],
 ) -> Volume:
     """An instance mask: every vertebra voxel gets the label of the centroid it points to.
 
     Args:
         scan: HU, axes in the order and direction of the pieces' grids (RAS).
         pieces: Along the third axis, one after another.
+        evidence: Of the identification stage: the way from each voxel to its centroid.
         centroids_mm: ``(n, 3)`` RAS mm.
         labels: VerSe number of each.
 
@@ -94,37 +88,40 @@ def segment(
             first = [int(start[0]), int(start[1]), low]
             last = [int(stop[0]), int(stop[1]), min(low + thickness, int(stop[2]))]
             box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-            mask[box] = _slab(scan.cropped(first, last), piece.maps, tree, table)
+            mask[box] = _slab(scan.cropped(first, last), piece, evidence, tree, table)
     _clean(mask[tuple(slice(a, b) for a, b in zip(lowest, highest, strict=True))], scan.grid)
     return Volume(mask, scan.grid)
 
 
 def _region(piece: Piece, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:
     """The box of the scan's voxels whose centres lie in the piece's core."""
-    shape = piece.maps.grid.shape
+    grid = piece.vertebra.grid
+    shape = grid.shape
     low, high = (-0.5, -0.5, piece.core[0] - 0.5), (shape[0] - 0.5, shape[1] - 0.5, piece.core[1] - 0.5)
-    corners = own.to_voxel(piece.maps.grid.to_world(np.array([low, high])))
+    corners = own.to_voxel(grid.to_world(np.array([low, high])))
     start = np.clip(np.ceil(corners.min(axis=0)).astype(int), 0, own.shape)
     stop = np.clip(np.ceil(corners.max(axis=0)).astype(int), start, own.shape)
     return start, stop
 
 
-def _slab(slab: Volume, maps: Maps, tree: cKDTree, table: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def _slab(
+    slab: Volume, piece: Piece, evidence: Evidence, tree: cKDTree, table: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.uint8]:
     """Labels of one slab of the scan."""
     grid, hu = slab.grid, slab.data
-    logits = Volume(maps.vertebra, maps.grid).resampled(grid, fill=-10.0).data
-    bone = (hu > _BONE_HU) & (logits > _BONE_LOGIT)
+    logits = piece.vertebra.resampled(grid, fill=-10.0).data
+    bone = (hu > _BONE_HU) & (logits > piece.bone_logit)
     tissue = (logits > 0) & ((hu > _EMPTY_HU) | (logits > _EMPTY_LOGIT))
     found = np.argwhere(bone | tissue)
     labels = np.zeros(grid.shape, np.uint8)
     if len(found):
         world = grid.to_world(found)
-        where = maps.grid.to_voxel(world).T
+        where = evidence.grid.to_voxel(world).T
         ways = np.stack(
-            [ndimage.map_coordinates(part, where, order=1, mode="nearest") for part in maps.offsets_mm],
+            [ndimage.map_coordinates(part, where, order=1, mode="nearest") for part in evidence.offsets_mm],
             axis=1,
         )
-        directions = maps.grid.affine[:3, :3] / np.array(maps.grid.spacing_mm)
+        directions = evidence.grid.affine[:3, :3] / np.array(evidence.grid.spacing_mm)
         distance, nearest = tree.query(world + ways @ directions.T, distance_upper_bound=_FURTHEST_MM)
         near = np.isfinite(distance)
         labels[tuple(found[near].T)] = table[nearest[near]]

@@ -1,6 +1,6 @@
 """The default system: where is the spine, what is each vertebra, then what anatomy allows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Final, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
 from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
 from spondyl.inference.fine import look_again
-from spondyl.inference.segmentation import Piece, segment
+from spondyl.inference.segmentation import Piece, segment, whole_piece
 from spondyl.inference.steps import StepTimer, provenance
 from spondyl.inference.tiling import Progress
 from spondyl.models import Model
@@ -109,7 +109,7 @@ class SpondylPipeline:
         tell(3, _STEPS)
         points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
         with timer("segmentation"):
-            mask = segment(scan, self._pieces(scan, evidence, points), points, decoded.labels)
+            mask = segment(scan, self._pieces(scan, evidence, points), evidence, points, decoded.labels)
             mask = Volume(mask.reoriented(volume.grid.codes).data, volume.grid)
         tell(4, _STEPS)
         return Spine(
@@ -121,10 +121,10 @@ class SpondylPipeline:
             provenance(self._model, self._identification, timer.seconds) | {"anchors": list(decoded.anchors)},
         )
 
-    def _pieces(self, scan: Volume, evidence: Evidence, points: npt.NDArray[np.float64]) -> Iterator[Piece]:
+    def _pieces(self, scan: Volume, evidence: Evidence, points: npt.NDArray[np.float64]) -> Iterable[Piece]:
         """Where the mask is drawn from."""
         if self._segmentation is None or not len(points):
-            return iter([Piece(evidence, (0, evidence.grid.shape[2]))])
+            return [whole_piece(evidence)]
         return look_again(scan, self._segmentation.run, self.recipe, points)
 
 

@@ -16,8 +16,7 @@ from scipy import ndimage
 
 from spondyl.errors import ModelError
 from spondyl.inference.engines import load_engine
-from spondyl.inference.evidence import identify
-from spondyl.inference.segmentation import Maps
+from spondyl.inference.evidence import Evidence, identify
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN, TrainingCase
@@ -26,7 +25,7 @@ from spondyl.volume import Grid, Volume
 
 __all__ = ["MapsOf", "taught", "teacher"]
 
-MapsOf = Callable[[Volume, Grid], Maps]
+MapsOf = Callable[[Volume, Grid], Evidence]
 """From a scan (RAS, HU) and a region of it to what a model says there."""
 
 _NEAR_MM: Final = 80.0
