@@ -31,6 +31,19 @@ def test_no_more_is_taken_than_can_be_worked_on():
     assert ledger.has_work
 
 
+def test_the_end_is_known_before_anybody_asks_for_more():
+    """Also when the last scans were suspects: a waiting run would never hear of it."""
+    ledger = Ledger(_tasks(2))
+    for _ in range(2):
+        ledger.next_for("a")
+    ledger.lost("a")
+    for name in ("0", "1"):
+        assert _names(ledger.next_for("b")) == [name]
+        ledger.finished("b", name)
+    assert not ledger.has_work
+    assert not ledger.in_flight
+
+
 def test_the_scans_of_a_dead_worker_are_tried_again_alone():
     ledger = Ledger(_tasks(4))
     for worker in "aab":

@@ -17,12 +17,18 @@ __all__ = ["OPSET", "export_onnx", "load_weights", "save_weights", "verify_onnx"
 
 _log = logging.getLogger(__name__)
 
+_SMALL: Final = 256  # numbers; smaller constants are not worth a cast
 OPSET: Final = 18
 """Version of the ONNX operators; read by every engine we support."""
 
 
 def export_onnx(
-    network: nn.Module, path: Path | str, shape: Sequence[int], outputs: Sequence[str] = ("y",)
+    network: nn.Module,
+    path: Path | str,
+    shape: Sequence[int],
+    outputs: Sequence[str] = ("y",),
+    *,
+    half: bool = False,
 ) -> None:
     """Write a network as ONNX with input ``x``, batch and spatial axes free.
 
@@ -31,6 +37,8 @@ def export_onnx(
         path: The file.
         shape: An example of the input shape ``(n, channels, *spatial)``.
         outputs: Names of the outputs.
+        half: Store the weights in half precision, to be widened on loading. Loses nothing where they were
+            rounded to it before.
     """
     network = network.eval().cpu().float()
     example = torch.zeros(tuple(shape))
@@ -52,7 +60,27 @@ def export_onnx(
         raise ModelError(f"{path}: the ONNX exporter gave nothing")
     proto = program.model_proto
     _forget_origin(proto)
+    if half:
+        _store_half(proto)
     Path(path).write_bytes(proto.SerializeToString())
+
+
+def _store_half(proto: Any) -> None:
+    """Replace every large float32 constant by a float16 one and a cast."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for tensor in proto.graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT or np.prod(tensor.dims) < _SMALL:
+            continue
+        name = tensor.name
+        tensor.CopyFrom(
+            numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half")
+        )
+        casts.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *proto.graph.node]
+    del proto.graph.node[:]
+    proto.graph.node.extend(nodes)
 
 
 def _forget_origin(proto: Any) -> None:

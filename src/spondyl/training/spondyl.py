@@ -167,7 +167,8 @@ def write_spondyl_model(
             stride = 2 ** (len(settings.widths) - 1)
             shape = (1, len(recipe.hu_windows), 2 * stride, 3 * stride, 4 * stride)
             save_weights(rounded, weights)
-            export_onnx(rounded.float(), onnx, shape, outputs=("fine", "levels")[: 1 + settings.levels])
+            outputs = ("fine", "levels")[: 1 + settings.levels]
+            export_onnx(rounded.float(), onnx, shape, outputs, half=True)
             verify_onnx(rounded, onnx, (1, shape[1], 3 * stride, 2 * stride, 5 * stride))
             files |= {weights.name: weights, onnx.name: onnx}
             stages[stage] = StageInfo(

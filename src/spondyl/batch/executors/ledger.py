@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Hashable, Iterable
+from itertools import islice
 from typing import Final
 
 from spondyl.batch.records import Task
@@ -27,11 +28,11 @@ class Ledger:
 
     def __init__(self, tasks: Iterable[Task], capacity: int = OVERLAP) -> None:
         self._tasks = iter(tasks)
+        self._ahead: list[Task] = []
         self._capacity = capacity
         self._held: dict[Hashable, list[Task]] = {}
         self._suspects: deque[Task] = deque()
         self._losses: dict[str, int] = {}
-        self._exhausted = False
 
     def next_for(self, worker: Hashable) -> Task | None:
         """A task for this worker; ``None``: it has enough for now, or there is none left."""
@@ -41,8 +42,7 @@ class Ledger:
         elif len(held) >= self._capacity or any(other.scan.name in self._losses for other in held):
             task = None
         else:
-            task = next(self._tasks, None)
-            self._exhausted = task is None
+            task = self._ahead.pop() if self._more() else None
         if task is not None:
             held.append(task)
         return task
@@ -65,8 +65,14 @@ class Ledger:
 
     @property
     def has_work(self) -> bool:
-        """Whether there may be a task to give out."""
-        return not self._exhausted or bool(self._suspects)
+        """Whether there is a task to give out."""
+        return bool(self._suspects) or self._more()
+
+    def _more(self) -> bool:
+        """Look one task ahead, so that the end is known before somebody waits for what comes after it."""
+        if not self._ahead:
+            self._ahead.extend(islice(self._tasks, 1))
+        return bool(self._ahead)
 
     @property
     def in_flight(self) -> int:
