@@ -60,7 +60,9 @@ def _back_to_front(found: "Arches | None") -> str | None:
 
 def _upside_down(found: "Arches | None", trend: float | None) -> str | None:
     above = found is not None and found.above_mm is not None and found.above_mm > _ABOVE_MM
-    return _UPSIDE_DOWN if above or (trend is not None and trend < _LEAST_TREND) else None
+    # Masks cut short lift the arches too: growing distances towards the feet speak against it.
+    growing = trend is not None and trend > 0
+    return _UPSIDE_DOWN if (above and not growing) or (trend is not None and trend < _LEAST_TREND) else None
 
 
 @dataclass(frozen=True)
