@@ -1,5 +1,6 @@
 """Engines: the same numbers from each, explicit precision, and clear words when one cannot run."""
 
+import subprocess
 import sys
 
 import numpy as np
@@ -180,3 +181,14 @@ def test_engines_without_torch_do_not_import_it(reader_model):
 def test_threads_are_passed_on(model):
     engine = OpenVinoEngine(model.onnx_path("detection"), threads=1)
     assert engine._request.get_compiled_model().get_property("INFERENCE_NUM_THREADS") == 1
+
+
+def test_openvino_tells_nobody_that_it_runs():
+    """Its telemetry opens a connection from a forked process; hidden, it is never imported."""
+    pytest.importorskip("openvino")
+    program = (
+        "import sys; from spondyl.inference import load_pipeline; load_pipeline(engine='openvino'); "
+        "assert 'openvino' in sys.modules; "
+        "sys.exit(sys.modules.get('openvino_telemetry') is not None)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -127,6 +127,9 @@ def _run_onnx(path: Path | str, x: npt.NDArray[np.float32]) -> list[npt.NDArray[
     try:
         import onnxruntime
     except ImportError:
+        from spondyl.inference.engines.openvino import keep_silent
+
+        keep_silent()
         import openvino
 
         compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})

@@ -1,14 +1,24 @@
 """OpenVINO: the fastest engine on x86 processors."""
 
+import sys
 from pathlib import Path
 
 from spondyl.errors import MissingDependencyError, ModelError
 from spondyl.inference.engines import Engine, FloatArray, Precision
 
-__all__ = ["OpenVinoEngine"]
+__all__ = ["OpenVinoEngine", "keep_silent"]
 
 _LARGE = 2**22
 """Bytes of input from which the working memory is given back; patches are smaller and come in hundreds."""
+
+
+def keep_silent() -> None:
+    """Keep OpenVINO from telling its maker of every start, over the network and from a forked process.
+
+    Without the package ``openvino_telemetry``, which comes with it, it uses a stub that does nothing.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: cannot be imported
 
 
 class OpenVinoEngine(Engine):
@@ -28,6 +38,7 @@ class OpenVinoEngine(Engine):
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, precision: Precision = "f32") -> None:
+        keep_silent()
         try:
             import openvino
         except ImportError as error:
