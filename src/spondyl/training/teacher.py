@@ -47,7 +47,9 @@ def teacher(folder: Path) -> MapsOf:
     recipe = recipe_from(model.info.recipe, str(folder))
     if not isinstance(recipe, SpondylRecipe):
         raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
-    engine = load_engine(model, "identification")
+    engine = load_engine(
+        model, "identification", "torch"
+    )  # OpenVINO's threads do not survive the fork of data loaders
     spacing_mm = recipe.identification.spacing_mm
     return lambda scan, region: identify(scan, region.resampled(spacing_mm), engine.run, recipe)
 
