@@ -70,7 +70,7 @@ def test_the_seeds_are_good(name, folder):
         READERS[name].run(seed, folder)
 
 
-# ITK itself was seen to crash the process on a damaged header, so its formats are damaged by fuzz/run.py only.
+# ITK itself was seen to crash the process on a damaged header: only fuzz/run.py damages its formats.
 @pytest.mark.parametrize("name", [name for name in READERS if name not in ("mha", "nrrd")])
 @settings(deadline=None, max_examples=80)
 @given(st.data())
