@@ -23,7 +23,9 @@ def slurm(tmp_path):
     for name in ("spondyl", "ray", "srun", "hostname"):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
-        program.write_text(f'#!/bin/sh\necho {name} "$@" >> "{tmp_path}/calls"\necho n1\n')
+        # What a script starts in the background must be written down before the prediction is over.
+        wait = "sleep 2\n" if name == "spondyl" else ""
+        program.write_text(f'#!/bin/sh\n{wait}echo {name} "$@" >> "{tmp_path}/calls"\necho n1\n')
         program.chmod(0o755)
 
     def run(script, **variables):

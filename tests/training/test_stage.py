@@ -1,6 +1,9 @@
 """Training a stage: going on after a kill, logging, averaging."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -87,6 +90,12 @@ def weights_after(stream, path, **options):
 
 
 def test_going_on_is_exact_whatever_the_number_of_workers(tmp_path):
+    """In a process of its own: data loaders are forked, and other tests leave threads of engines behind."""
+    program = f"from pathlib import Path; import test_stage; test_stage.check_exact(Path({str(tmp_path)!r}))"
+    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, check=True)
+
+
+def check_exact(tmp_path):
     """Weights, running averages, and the order of the patches."""
     straight = weights_after(stream(8), tmp_path / "straight.pt", workers=0)
 
