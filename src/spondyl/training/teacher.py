@@ -49,7 +49,7 @@ def teacher(folder: Path) -> MapsOf:
         raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
     engine = load_engine(
         model, "identification", "torch"
-    )  # OpenVINO's threads do not survive the fork of data loaders
+    )  # no other engine's threads where loaders fork
     spacing_mm = recipe.identification.spacing_mm
     return lambda scan, region: identify(scan, region.resampled(spacing_mm), engine.run, recipe)
 
