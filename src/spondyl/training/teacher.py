@@ -47,9 +47,7 @@ def teacher(folder: Path) -> MapsOf:
     recipe = recipe_from(model.info.recipe, str(folder))
     if not isinstance(recipe, SpondylRecipe):
         raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
-    engine = load_engine(
-        model, "identification", "torch"
-    )  # no other engine's threads where loaders fork
+    engine = load_engine(model, "identification", "torch")  # no other engine's threads where loaders fork
     spacing_mm = recipe.identification.spacing_mm
     return lambda scan, region: identify(scan, region.resampled(spacing_mm), engine.run, recipe)
 
