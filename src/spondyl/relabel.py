@@ -1,7 +1,8 @@
 """Correcting a result on disk: all its files are rewritten together, or none.
 
 Corrections follow the rules of :mod:`spondyl.corrections`; the files are those the result lists. The
-preview needs the scan, which is looked for where it was when it was predicted.
+preview needs the scan, which is looked for where it was when it was predicted. A page of many results
+(``index.html``) beside the result is renewed.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from spondyl.corrections import (
 )
 from spondyl.errors import AnnotationError, InputError
 from spondyl.io.masks import label_counts
+from spondyl.report.cohort import renew_cohort
 from spondyl.result import Result
 from spondyl.result_history import Correction
 from spondyl.result_parts import PointMm
@@ -219,7 +221,9 @@ def _correct(folder: Path, plan: Plan, image: Path | str | None) -> Result:
         labels |= set(np.flatnonzero(label_counts(mask.data))[1:].tolist())
     with naming(folder):
         after = plan(before, frozenset(labels))
-    return rewrite(folder, before, after, mask, image)
+    now = rewrite(folder, before, after, mask, image)
+    renew_cohort(folder.absolute().parent)
+    return now
 
 
 def _check_any(labels: frozenset[int]) -> None:

@@ -1,11 +1,16 @@
-"""The measurements in ``result.json``; what they mean is in ``docs/measurements.md``."""
+"""The measurements in ``result.json``; what they mean is in ``docs/measurements.md``.
+
+:mod:`spondyl.morphometry.result` is what the program works with; the models here check what comes
+in from a file and describe it in the JSON Schema. Both write the same JSON, by
+:meth:`Morphometry.to_dict`.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Final, Literal, Self
 
 from pydantic import Field
 
-from spondyl.anatomy import label_of, name_of
+from spondyl.anatomy import label_of
 from spondyl.morphometry.result import Curve, DiscMeasures, Measurement, Morphometry, VertebraMeasures
 from spondyl.result_parts import Part, PointMm, Remark
 
@@ -20,11 +25,6 @@ class MeasuredValue(Part):
     uncertainty: float | None = Field(None, description="One standard deviation; null where not estimated.")
     refused: Remark | None = Field(None, description="Why there is no value.")
     remarks: tuple[Remark, ...] = Field((), description="What to know before using the value.")
-
-    @classmethod
-    def of(cls, measurement: Measurement) -> Self:
-        """Describe a measurement, rounded to what can mean anything."""
-        return cls.model_validate({"uncertainty": None, **measurement.to_dict()})
 
     def to_measurement(self) -> Measurement:
         """The measurement as it was, rounded."""
@@ -86,37 +86,10 @@ class Measurements(Part):
 
     @classmethod
     def of(cls, found: Morphometry) -> Self:
-        """Describe what was measured."""
-        return cls.model_validate(
-            {
-                "vertebrae": [
-                    {
-                        "name": name_of(v.label),
-                        "deformity": v.deformity,
-                        "values": _described(v.values),
-                        "landmarks_mm": {
-                            name: tuple(round(value, 3) for value in point)
-                            for name, point in v.landmarks_mm.items()
-                        },
-                    }
-                    for v in found.vertebrae
-                ],
-                "discs": [
-                    {"upper": name_of(d.upper), "lower": name_of(d.lower), "values": _described(d.values)}
-                    for d in found.discs
-                ],
-                "angles": _described(found.angles),
-                "curves": [
-                    {
-                        "upper": name_of(c.upper),
-                        "lower": name_of(c.lower),
-                        "convex": c.convex,
-                        "angle": MeasuredValue.of(c.angle),
-                    }
-                    for c in found.curves
-                ],
-            }
-        )
+        """Describe what was measured, rounded to what can mean anything."""
+        content = found.to_dict()
+        vertebrae = [{key: row[key] for key in MeasuredVertebra.model_fields} for row in content["vertebrae"]]
+        return cls.model_validate({**{key: content[key] for key in cls.model_fields}, "vertebrae": vertebrae})
 
     def to_morphometry(self) -> Morphometry:
         """What was measured, rounded."""
@@ -147,10 +120,6 @@ class Measurements(Part):
     def relabelled(self, new_labels: Mapping[int, int]) -> Self:
         """The same under other names, see :meth:`Morphometry.relabelled`."""
         return self.of(self.to_morphometry().relabelled(new_labels))
-
-
-def _described(values: Mapping[str, Measurement]) -> dict[str, MeasuredValue]:
-    return {name: MeasuredValue.of(value) for name, value in values.items()}
 
 
 def _read(values: Values) -> dict[str, Measurement]:

@@ -251,6 +251,33 @@ def test_somebodys_page_is_left_alone(cohort):
     assert write_cohort(cohort, cohort.parent / "all.html").read_text("utf-8").count("out/b_flagged") == 2
 
 
+def test_corrections_renew_the_page_beside_the_result(cohort):
+    before = write_cohort(cohort).read_bytes()
+    corrections.shift(cohort / "a_fine", 1)
+    assert b'data-value="L1\xe2\x80\x93L2"' in (cohort / "index.html").read_bytes()
+    corrections.undo(cohort / "a_fine")
+    assert (cohort / "index.html").read_bytes() == before
+    app(["report", str(cohort / "a_fine")], result_action="return_value")
+    assert b"a_fine/report.html" in (cohort / "index.html").read_bytes()
+
+
+def test_a_page_that_cannot_be_renewed_leaves_the_correction_alone(cohort, monkeypatch, caplog):
+    from spondyl.report import cohort as page
+
+    def full(*_):
+        raise OutputError("no space")
+
+    write_cohort(cohort)
+    monkeypatch.setattr(page, "write_text", full)
+    corrections.shift(cohort / "a_fine", 1)
+    assert Result.read(cohort / "a_fine" / "result.json").vertebrae[0].name == "L1"
+    assert ["no space" in record.message for record in caplog.records] == [True]
+    monkeypatch.undo()
+    (cohort / "index.html").write_text("mine")
+    corrections.undo(cohort / "a_fine")
+    assert (cohort / "index.html").read_text() == "mine"
+
+
 def test_the_command_writes_pages_and_lists_them(cohort, capsys):
     shutil.rmtree(cohort / "d_broken")
     app(["report", str(cohort), "--pdf"], result_action="return_value")

@@ -28,7 +28,7 @@ def report(
     from spondyl.errors import InputError
     from spondyl.export.convert import export_result
     from spondyl.outputs import result_folders
-    from spondyl.report.cohort import write_cohort
+    from spondyl.report.cohort import renew_cohort, write_cohort
 
     if not results:
         raise InputError("name the result of a scan, or a folder of results")
@@ -40,7 +40,9 @@ def report(
             raise InputError(f"{place}: --image names the scan of one result, and here are {len(folders)}")
         for folder in folders:
             written += export_result(folder, kinds, image=image).values()
-        if folders != [place]:
+        if folders == [place]:
+            renew_cohort(place.absolute().parent)
+        else:
             written.append(write_cohort(place))
     for path in written:
         Console().print(str(path), highlight=False, soft_wrap=True)

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spondyl.anatomy import NAMES, ORDER, RANK
+from spondyl.label_boxes import label_boxes
 from spondyl.volume import Volume
 
 __all__ = ["body_centres"]
@@ -49,9 +50,11 @@ def body_centres(mask: Volume) -> dict[int, Point]:
         and the back of the dens.
     """
     mask = mask.reoriented("RAS")
-    boxes = ndimage.find_objects(mask.data.astype(np.uint8, copy=False), max_label=max(NAMES))
+    boxes = label_boxes(mask.data.astype(np.uint8, copy=False), max(NAMES))
     cores = {
-        label: _core(mask, label, boxes[label - 1]) for label in ORDER if label != 1 and boxes[label - 1]
+        label: _core(mask, label, box)
+        for label in ORDER
+        if label != 1 and (box := boxes[label - 1]) is not None
     }
     centres = {label: core.centre for label, core in cores.items() if _body_is_visible(label, cores)}
     if boxes[0] and (centre := _atlas_centre(mask)):

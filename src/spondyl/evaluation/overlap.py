@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from spondyl.label_boxes import label_boxes
 from spondyl.volume import Grid, Volume
 
 __all__ = ["NSD_TOLERANCE_MM", "LevelOverlap", "overlap", "surface"]
@@ -63,8 +63,8 @@ def overlap(
     if not predicted.grid.is_close(truth.grid):
         predicted = predicted.resampled(truth.grid, order=0)
     highest = max(int(truth.data.max(initial=0)), int(predicted.data.max(initial=0)))
-    boxes_true = ndimage.find_objects(truth.data, highest)
-    boxes_predicted = ndimage.find_objects(predicted.data, highest)
+    boxes_true = label_boxes(truth.data, highest)
+    boxes_predicted = label_boxes(predicted.data, highest)
     results = []
     for label in range(1, highest + 1):
         box = boxes_true[label - 1]

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage, sparse
 
 from spondyl.anatomy import NAMES, ORDER
+from spondyl.label_boxes import label_boxes
 from spondyl.volume import Grid, Volume
 
 __all__ = ["Surface", "signed_volume_mm3", "surfaces"]
@@ -66,10 +67,10 @@ def surfaces(mask: Volume) -> Iterator[Surface]:
     Args:
         mask: VerSe numbers on any grid.
     """
-    boxes = ndimage.find_objects(mask.data)
+    boxes = label_boxes(mask.data, max(ORDER))
     for label in ORDER:
-        if label <= len(boxes) and boxes[label - 1] is not None:
-            yield _surface(mask, label, boxes[label - 1])
+        if (box := boxes[label - 1]) is not None:
+            yield _surface(mask, label, box)
 
 
 def signed_volume_mm3(vertices_mm: FloatArray, faces: Faces) -> float:

@@ -2,25 +2,29 @@
 
 import base64
 import io
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from spondyl.errors import AnnotationError, OutputError
+from spondyl.errors import AnnotationError, OutputError, SpondylError
 from spondyl.io.atomic import write_text
 from spondyl.outputs import RESULT, result_folders
 from spondyl.report.html import environment
 from spondyl.report.sheet import DISCLAIMER, FlagLine, flag_lines, span_of
 from spondyl.result import Result
 
-__all__ = ["COHORT", "CohortRow", "cohort_rows", "write_cohort"]
+__all__ = ["COHORT", "CohortRow", "cohort_rows", "renew_cohort", "write_cohort"]
+
+logger = logging.getLogger(__name__)
 
 COHORT: Final = "index.html"
 """Name of the page in the folder of results."""
 
 _OURS: Final = '<meta name="generator" content="spondyl">'
+_HEAD_BYTES: Final = 2000
 _THUMB_PX: Final = (220, 220)
 _L1: Final = "L1"
 
@@ -78,13 +82,33 @@ def write_cohort(folder: Path | str, path: Path | str | None = None) -> Path:
     """
     folder = Path(folder)
     path = folder / COHORT if path is None else Path(path)
-    if path.exists() and _OURS not in path.read_text("utf-8", errors="replace"):
+    if path.exists() and not _is_ours(path):
         raise OutputError(f"{path}: exists and was not written by spondyl; move it away")
     template = environment().get_template("cohort.html.j2")
     rows = cohort_rows(result_folders(folder), path.parent)
     title = folder.resolve().name or "results"
     write_text(path, template.render(title=title, rows=rows, disclaimer=DISCLAIMER))
     return path
+
+
+def renew_cohort(folder: Path) -> None:
+    """Write the page of a folder of results anew, if it has one; after a result in it was corrected.
+
+    The correction stands even where the page cannot be written; a warning says so.
+    """
+    page = folder / COHORT
+    if not page.is_file() or not _is_ours(page):
+        return
+    try:
+        write_cohort(folder)
+    except SpondylError as error:
+        logger.warning("%s still shows results as they were before the correction: %s", page, error)
+
+
+def _is_ours(page: Path) -> bool:
+    """Whether Spondyl wrote a page; the mark stands at its beginning."""
+    with page.open("rb") as stream:
+        return _OURS.encode() in stream.read(_HEAD_BYTES)
 
 
 def cohort_rows(folders: Iterable[Path], seen_from: Path) -> list[CohortRow]:
