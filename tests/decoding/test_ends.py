@@ -6,15 +6,18 @@ from test_anatomical import candidates, run_of
 
 from spondyl.anatomy import label_of
 from spondyl.decoding.anatomical import Candidate, decode
-from spondyl.decoding.ends import border_mm, trim_ends
-from spondyl.volume import Grid
+from spondyl.decoding.ends import border_mm, shown_mm, trim_ends
+from spondyl.volume import Grid, Volume
 
 
-def scan_from(top_mm: float, bottom_mm: float) -> Grid:
-    """A wide scan between two heights, 1 mm voxels."""
+def scan_from(top_mm: float, bottom_mm: float, blank_mm: float = 0) -> Volume:
+    """A wide scan between two heights, 1 mm voxels, ``blank_mm`` of it blank at both ends."""
     affine = np.eye(4)
-    affine[:3, 3] = (-100, -100, bottom_mm + 0.5)
-    return Grid((200, 200, round(top_mm - bottom_mm)), affine)
+    affine[:3, 3] = (-100, -100, bottom_mm - blank_mm + 0.5)
+    blank = round(blank_mm)
+    body = np.full((200, 200, round(top_mm - bottom_mm)), 50, np.int16)
+    data = np.pad(body, ((0, 0), (0, 0), (blank, blank)), constant_values=-1024)
+    return Volume(data, Grid(data.shape, affine))
 
 
 def with_presence(found: list[Candidate], place: int, presence: float) -> list[Candidate]:
@@ -33,12 +36,13 @@ def spine() -> list[Candidate]:
 def test_whole_vertebrae_stay():
     found = spine()
     decoded = decode(found)
-    grid = scan_from(30, found[-1].centroid_mm[2] - 30)
-    assert trim_ends(decoded, found, grid).labels == decoded.labels
+    scan = scan_from(30, found[-1].centroid_mm[2] - 30)
+    assert trim_ends(decoded, found, scan) is decoded
 
 
+@pytest.mark.parametrize("blank_mm", [0, 40])
 @pytest.mark.parametrize(("end", "name"), [("top", "T6"), ("bottom", "T12")])
-def test_a_vertebra_pulled_in_from_beyond_the_border_goes(end, name):
+def test_a_vertebra_pulled_in_from_beyond_the_end_goes(end, name, blank_mm):
     found = spine()
     top, bottom = 30.0, found[-1].centroid_mm[2] - 30
     place = 0 if end == "top" else -1
@@ -52,7 +56,7 @@ def test_a_vertebra_pulled_in_from_beyond_the_border_goes(end, name):
     found[place] = Candidate(pulled, 0.6, found[place].level_log_probability)
     decoded = decode(found)
     assert label_of(name) in decoded.labels
-    trimmed = trim_ends(decoded, found, scan_from(top, bottom))
+    trimmed = trim_ends(decoded, found, scan_from(top, bottom, blank_mm))
     assert label_of(name) not in trimmed.labels
     assert len(trimmed.labels) == len(trimmed.chosen) == len(trimmed.probabilities) == 6
     assert all(len(other.labels) == 6 for other in trimmed.alternatives)
@@ -72,7 +76,23 @@ def test_three_vertebrae_are_left_alone():
     assert trim_ends(decoded, found, scan_from(1, -60)) is decoded
 
 
+def test_all_vertebrae_seen_in_blank_voxels_go():
+    found = spine()
+    decoded = decode(found)
+    bottom = found[4].centroid_mm[2] - 15  # T10's disc; T11 and T12 were made up
+    assert trim_ends(decoded, found, scan_from(30, bottom, blank_mm=90)).labels == decoded.labels[:5]
+
+
+def test_where_the_scan_ends():
+    down = np.array([0.0, 0.1, -2.0])
+    point = np.array([0.0, 0.0, -4.0])
+    for blank_mm in (0, 30):
+        assert shown_mm(point, down, scan_from(50, -10, blank_mm)) == pytest.approx(6, abs=1)
+        assert shown_mm(point, -down, scan_from(50, -10, blank_mm)) >= (14 if blank_mm else 6)
+        assert shown_mm(point, down, scan_from(50, 0, blank_mm)) == pytest.approx(-4, abs=1)
+
+
 def test_distance_to_the_border():
-    grid = scan_from(10, -10)
+    grid = scan_from(10, -10).grid
     assert border_mm(np.array([0.0, 0.0, 4.0]), grid) == pytest.approx(6)
     assert border_mm(np.array([0.0, 0.0, 12.0]), grid) == pytest.approx(-2)

@@ -12,17 +12,18 @@ from spondyl.training.teacher import taught
 from spondyl.volume import Grid, Volume
 
 
-def sure_of_bone(scan: Volume, region: Grid) -> Evidence:
+def sure_of_bone(scan: Volume, region: Grid) -> tuple[Volume, Evidence]:
     """Sure where it is bright or air, unsure between; every voxel points straight to the nearest centre."""
     hu = scan.resampled(region, fill=-1000).data
     logits = np.where(hu > 200, 6.0, np.where(hu < 60, -6.0, 0.0)).astype(np.float32)
     world = region.to_world(np.stack(np.meshgrid(*map(np.arange, region.shape), indexing="ij"), axis=-1))
     _, spine = toy_scan()
-    ways = spine.centroids_mm - world[..., None, :]
-    nearest = np.linalg.norm(ways, axis=-1).argmin(axis=-1)
-    offsets = np.take_along_axis(ways, nearest[..., None, None], axis=-2)[..., 0, :]
+    all_ways = spine.centroids_mm - world[..., None, :]
+    nearest = np.linalg.norm(all_ways, axis=-1).argmin(axis=-1)
+    offsets = np.take_along_axis(all_ways, nearest[..., None, None], axis=-2)[..., 0, :]
     nothing = np.zeros((0, 1, 1, 1), np.float32)
-    return Evidence(logits, logits, np.moveaxis(offsets, -1, 0).astype(np.float32), nothing, region)
+    ways = np.moveaxis(offsets, -1, 0).astype(np.float32)
+    return Volume(logits, region), Evidence(logits, logits, ways, nothing, region)
 
 
 def test_unknown_voxels_get_the_label_of_the_centroid_they_point_to():
@@ -45,9 +46,9 @@ def test_an_unsure_teacher_changes_nothing():
     image, spine = toy_scan()
     case = prepare_case("toy", image, spine)
 
-    def unsure(scan: Volume, region: Grid) -> Evidence:
-        answer = sure_of_bone(scan, region)
-        return replace(answer, vertebra=np.full_like(answer.vertebra, -1.5))
+    def unsure(scan: Volume, region: Grid) -> tuple[Volume, Evidence]:
+        seen, maps = sure_of_bone(scan, region)
+        return replace(seen, data=np.full_like(seen.data, -1.5)), maps
 
     bright = taught(replace(case, image=np.full_like(case.image, 150)), unsure)
     np.testing.assert_array_equal(bright.labels, case.labels)

@@ -1,5 +1,8 @@
 """Leaving out vertebrae at the ends of the spine that the border of the scan cuts by half or more.
 
+A scan ends at the border of its grid, or where its voxels are blank: archives fill what was not
+recorded, or what a mask took away, with the number of air, and no body of a vertebra is air.
+
 A cut vertebra shows its network a body whose middle is nearer than it really is, so the predicted
 centroid alone does not tell. The neighbours tell where it should be: a step further along the spine.
 """
@@ -14,9 +17,9 @@ import numpy.typing as npt
 from spondyl.decoding.anatomical import Candidate, DecodedSpine
 from spondyl.spine import Numbering
 from spondyl.statistics import spine_statistics
-from spondyl.volume import Grid
+from spondyl.volume import Grid, Volume
 
-__all__ = ["border_mm", "trim_ends"]
+__all__ = ["border_mm", "shown_mm", "trim_ends"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -25,25 +28,37 @@ _NEAR_MM: Final = 14.0
 _INSIDE_MM: Final = 2.5
 _PRESENT: Final = 0.3
 
+_BLANK_HU: Final = -600.0
+_BODY_MM: Final = 7.0  # half as wide as the narrowest bodies
 
-def trim_ends(decoded: DecodedSpine, candidates: Sequence[Candidate], grid: Grid) -> DecodedSpine:
-    """Leave out the first and the last vertebra if they lie half outside the scan, or are hardly seen.
 
-    Fewer than four vertebrae are left as they are: they do not tell how long a step is.
+def trim_ends(decoded: DecodedSpine, candidates: Sequence[Candidate], scan: Volume) -> DecodedSpine:
+    """Leave out vertebrae at both ends that lie half outside the scan, or are hardly seen.
+
+    At least three vertebrae are left: fewer do not tell how long a step is.
 
     Args:
         decoded: The numbered spine.
         candidates: Those it was chosen from.
-        grid: Of the scan.
+        scan: HU.
     """
-    if len(decoded.chosen) < 4:
-        return decoded
     points = np.array([candidates[i].centroid_mm for i in decoded.chosen])
     presence = [candidates[i].presence for i in decoded.chosen]
     labels = decoded.labels
-    first = int(_is_cut(points[:3], presence[0], _step_mm(points, labels, 0), grid) and labels[0] != 1)
-    last = len(labels) - int(_is_cut(points[:-4:-1], presence[-1], _step_mm(points, labels, -2), grid))
+    first, last = 0, len(labels)
+    while last - first > 3 and labels[first] != 1:
+        step_mm = _step_mm(points[first:last], labels[first:last], 0)
+        if not _is_cut(points[first : first + 3], presence[first], step_mm, scan):
+            break
+        first += 1
+    while last - first > 3:
+        step_mm = _step_mm(points[first:last], labels[first:last], -2)
+        if not _is_cut(points[first:last][:-4:-1], presence[last - 1], step_mm, scan):
+            break
+        last -= 1
     kept = slice(first, last)
+    if kept == slice(0, len(labels)):
+        return decoded
     return replace(
         decoded,
         chosen=decoded.chosen[kept],
@@ -59,13 +74,41 @@ def border_mm(point: FloatArray, grid: Grid) -> float:
     return float((np.minimum(voxel + 0.5, np.array(grid.shape) - 0.5 - voxel) * grid.spacing_mm).min())
 
 
-def _is_cut(ends: FloatArray, presence: float, step_mm: float, grid: Grid) -> bool:
+def shown_mm(point: FloatArray, outwards: FloatArray, scan: Volume) -> float:
+    """Distance from the last centroid of a spine to where the scan ends, negative outside.
+
+    Args:
+        point: RAS mm.
+        outwards: Direction in which the spine leaves the scan, RAS, of any length.
+        scan: HU.
+    """
+    return min(border_mm(point, scan.grid), _to_blank_mm(point, outwards, scan))
+
+
+def _to_blank_mm(point: FloatArray, outwards: FloatArray, scan: Volume) -> float:
+    """How far on there is something like a body, looked for up to ``_NEAR_MM`` to both sides."""
+    axis = outwards / np.linalg.norm(outwards)
+    across = np.cross(axis, [1.0, 0.0, 0.0] if abs(axis[0]) < 0.7 else [0.0, 1.0, 0.0])
+    across *= _BODY_MM / np.linalg.norm(across)
+    other = np.cross(axis, across)
+    ring = np.array([np.zeros(3), across, -across, other, -other])
+    along_mm = np.arange(-_NEAR_MM, _NEAR_MM + 1.0)
+    places = point + along_mm[:, None, None] * axis + ring
+    voxels = np.rint(scan.grid.to_voxel(places)).astype(int)
+    inside = ((voxels >= 0) & (voxels < scan.grid.shape)).all(axis=-1)
+    voxels = np.clip(voxels, 0, np.array(scan.grid.shape) - 1)
+    filled = inside & (scan.data[tuple(np.moveaxis(voxels, -1, 0))] > _BLANK_HU)
+    body = np.flatnonzero(filled.sum(axis=1) >= 3)
+    return float(along_mm[body[-1]] + 0.5) if len(body) else -_NEAR_MM
+
+
+def _is_cut(ends: FloatArray, presence: float, step_mm: float, scan: Volume) -> bool:
     """Whether the first of three centroids, counted from the end inwards, is to be left out."""
-    found = border_mm(ends[0], grid)
+    outwards = ends[1] - ends[2]
+    found = shown_mm(ends[0], outwards, scan)
     if found > _NEAR_MM:
         return False
-    inwards = ends[1] - ends[2]
-    expected = border_mm(ends[1] + step_mm * inwards / np.linalg.norm(inwards), grid)
+    expected = shown_mm(ends[1] + step_mm * outwards / np.linalg.norm(outwards), outwards, scan)
     return presence < _PRESENT or (found + expected) / 2 < _INSIDE_MM
 
 

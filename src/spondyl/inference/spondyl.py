@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.decoding.anatomical import DecodedSpine, decode
-from spondyl.decoding.ends import border_mm, trim_ends
+from spondyl.decoding.ends import border_mm, shown_mm, trim_ends
 from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
 from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
@@ -19,7 +19,7 @@ from spondyl.models import Model
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.spine import Flag, Spine, Vertebra
-from spondyl.volume import Grid, Volume
+from spondyl.volume import Volume
 
 __all__ = ["SpondylPipeline"]
 
@@ -105,7 +105,7 @@ class SpondylPipeline:
         tell(2, _STEPS)
         with timer("decoding"):
             candidates = find_candidates(evidence)
-            decoded = trim_ends(decode(candidates), candidates, scan.grid)
+            decoded = trim_ends(decode(candidates), candidates, scan)
         tell(3, _STEPS)
         points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
         with timer("segmentation"):
@@ -113,7 +113,7 @@ class SpondylPipeline:
             mask = Volume(mask.reoriented(volume.grid.codes).data, volume.grid)
         tell(4, _STEPS)
         return Spine(
-            _vertebrae(decoded, points, volume.grid),
+            _vertebrae(decoded, points, scan),
             mask,
             round(decoded.probability, 4),
             decoded.alternatives,
@@ -128,17 +128,21 @@ class SpondylPipeline:
         return look_again(scan, self._segmentation.run, self.recipe, points)
 
 
-def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], grid: Grid) -> tuple[Vertebra, ...]:
-    """The chosen candidates under their labels, those at the border of the scan flagged."""
+def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], scan: Volume) -> tuple[Vertebra, ...]:
+    """The chosen candidates under their labels, those where the scan ends flagged."""
+    shown = [border_mm(point, scan.grid) for point in points]
+    if len(points) > 1:
+        shown[0] = shown_mm(points[0], points[0] - points[1], scan)
+        shown[-1] = shown_mm(points[-1], points[-1] - points[-2], scan)
     return tuple(
-        Vertebra(label, (point[0], point[1], point[2]), round(chance, 4), _vertebra_flags(point, grid))
-        for label, point, chance in zip(decoded.labels, points, decoded.probabilities, strict=True)
+        Vertebra(label, (point[0], point[1], point[2]), round(chance, 4), _vertebra_flags(mm))
+        for label, point, chance, mm in zip(decoded.labels, points, decoded.probabilities, shown, strict=True)
     )
 
 
-def _vertebra_flags(point: npt.NDArray[np.float64], grid: Grid) -> tuple[Flag, ...]:
-    """Whether the scan's border cuts the vertebra."""
-    if border_mm(point, grid) > _HALF_A_BODY_MM:
+def _vertebra_flags(shown_mm: float) -> tuple[Flag, ...]:
+    """Whether the end of the scan cuts the vertebra."""
+    if shown_mm > _HALF_A_BODY_MM:
         return ()
     return (Flag("partly_visible", "The border of the scan cuts this vertebra."),)
 

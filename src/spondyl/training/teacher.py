@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from spondyl.errors import ModelError
 from spondyl.inference.engines import load_engine
-from spondyl.inference.evidence import Evidence, identify
+from spondyl.inference.evidence import Evidence, identify, run_network
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN, TrainingCase
@@ -25,8 +25,9 @@ from spondyl.volume import Grid, Volume
 
 __all__ = ["MapsOf", "taught", "teacher"]
 
-MapsOf = Callable[[Volume, Grid], Evidence]
-"""From a scan (RAS, HU) and a region of it to what a model says there."""
+MapsOf = Callable[[Volume, Grid], tuple[Volume, Evidence]]
+"""From a scan (RAS, HU) and a region of it to what a model says there: logits of vertebra, the finest it
+has, and what its identification stage knows."""
 
 _NEAR_MM: Final = 80.0
 _BELONGS_MM: Final = 12.0
@@ -35,7 +36,7 @@ _EMPTY_HU: Final = 0.0
 
 
 def teacher(folder: Path) -> MapsOf:
-    """The identification network of a model as a teacher.
+    """The networks of a model as a teacher: where vertebra is, its segmentation stage says if it has one.
 
     Args:
         folder: A model of the recipe ``spondyl``; ``default`` is the one that ships with Spondyl.
@@ -47,9 +48,20 @@ def teacher(folder: Path) -> MapsOf:
     recipe = recipe_from(model.info.recipe, str(folder))
     if not isinstance(recipe, SpondylRecipe):
         raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
-    engine = load_engine(model, "identification", "torch")  # no other engine's threads where loaders fork
-    spacing_mm = recipe.identification.spacing_mm
-    return lambda scan, region: identify(scan, region.resampled(spacing_mm), engine.run, recipe)
+    # torch, because other engines' threads must not run where loaders fork
+    engine = load_engine(model, "identification", "torch")
+    fine = load_engine(model, "segmentation", "torch") if "segmentation" in model.info.stages else None
+
+    def maps_of(scan: Volume, region: Grid) -> tuple[Volume, Evidence]:
+        evidence = identify(scan, region.resampled(recipe.identification.spacing_mm), engine.run, recipe)
+        if fine is None:
+            return Volume(evidence.vertebra, evidence.grid), evidence
+        stage = recipe.segmentation
+        grid, stride = region.resampled(stage.spacing_mm), 2 ** (len(stage.widths) - 1)
+        (answer, *_), padded = run_network(scan, grid, fine.run, recipe, stride)
+        return Volume(answer[0], padded), evidence
+
+    return maps_of
 
 
 def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
@@ -66,8 +78,8 @@ def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
     box = _box(case.grid, centroids_mm)
     region = case.grid.cropped([s.start for s in box], [s.stop for s in box])
     hu, labels = case.image[box], case.labels.copy()
-    maps = maps_of(Volume(case.image, case.grid), region)
-    logits = Volume(maps.vertebra, maps.grid).resampled(region, fill=-10.0).data
+    seen, maps = maps_of(Volume(case.image, case.grid), region)
+    logits = seen.resampled(region, fill=-10.0).data
     vertebra = (logits > 1) & (hu > _EMPTY_HU) | (logits > -1) & (hu > _BONE_HU)
     nothing = (logits < -3) | (logits < 0) & (hu < _EMPTY_HU)
     part = labels[box]
