@@ -1,16 +1,18 @@
 """The default system: where is the spine, what is each vertebra, then what anatomy allows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.decoding.anatomical import DecodedSpine, decode
+from spondyl.decoding.anatomical import Candidate, DecodedSpine, decode
 from spondyl.decoding.ends import border_mm, shown_mm, trim_ends
+from spondyl.decoding.gaps import fill_gaps
 from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
-from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
+from spondyl.inference.evidence import Evidence, find_candidates, identify, locate, refined
 from spondyl.inference.fine import look_again
 from spondyl.inference.segmentation import Piece, segment, whole_piece
 from spondyl.inference.steps import StepTimer, provenance
@@ -104,16 +106,18 @@ class SpondylPipeline:
             evidence = identify(coarse, region, self._identification.run, self.recipe)
         tell(2, _STEPS)
         with timer("decoding"):
-            candidates = find_candidates(evidence)
-            decoded = trim_ends(decode(candidates), candidates, scan)
+            found = find_candidates(evidence)
+            decoded = trim_ends(decode(found), found, scan)
+            decoded, candidates = fill_gaps(decoded, found, partial(refined, evidence))
         tell(3, _STEPS)
-        points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
+        chosen = [candidates[i] for i in decoded.chosen]
+        points = np.array([candidate.centroid_mm for candidate in chosen]).reshape(-1, 3)
         with timer("segmentation"):
             mask = segment(scan, self._pieces(scan, evidence, points), evidence, points, decoded.labels)
             mask = Volume(mask.reoriented(volume.grid.codes).data, volume.grid)
         tell(4, _STEPS)
         return Spine(
-            _vertebrae(decoded, points, scan),
+            _vertebrae(decoded, chosen, scan),
             mask,
             round(decoded.probability, 4),
             decoded.alternatives,
@@ -128,23 +132,29 @@ class SpondylPipeline:
         return look_again(scan, self._segmentation.run, self.recipe, points)
 
 
-def _vertebrae(decoded: DecodedSpine, points: npt.NDArray[np.float64], scan: Volume) -> tuple[Vertebra, ...]:
-    """The chosen candidates under their labels, those where the scan ends flagged."""
+def _vertebrae(decoded: DecodedSpine, chosen: Sequence[Candidate], scan: Volume) -> tuple[Vertebra, ...]:
+    """The chosen candidates under their labels, those where the scan ends and those not seen flagged."""
+    points = [candidate.centroid_mm for candidate in chosen]
     shown = [border_mm(point, scan.grid) for point in points]
     if len(points) > 1:
         shown[0] = shown_mm(points[0], points[0] - points[1], scan)
         shown[-1] = shown_mm(points[-1], points[-1] - points[-2], scan)
     return tuple(
-        Vertebra(label, (point[0], point[1], point[2]), round(chance, 4), _vertebra_flags(mm))
-        for label, point, chance, mm in zip(decoded.labels, points, decoded.probabilities, shown, strict=True)
+        Vertebra(label, (x, y, z), round(chance, 4), _vertebra_flags(mm, candidate.presence))
+        for label, (x, y, z), chance, mm, candidate in zip(
+            decoded.labels, points, decoded.probabilities, shown, chosen, strict=True
+        )
     )
 
 
-def _vertebra_flags(shown_mm: float) -> tuple[Flag, ...]:
-    """Whether the end of the scan cuts the vertebra."""
-    if shown_mm > _HALF_A_BODY_MM:
-        return ()
-    return (Flag("partly_visible", "The border of the scan cuts this vertebra."),)
+def _vertebra_flags(shown_mm: float, presence: float) -> tuple[Flag, ...]:
+    """Whether the end of the scan cuts the vertebra, and whether it was seen at all."""
+    flags = []
+    if shown_mm <= _HALF_A_BODY_MM:
+        flags.append(Flag("partly_visible", "The border of the scan cuts this vertebra."))
+    if presence == 0:
+        flags.append(Flag("inferred", "Not seen by itself: its neighbours tell that it is there, and where."))
+    return tuple(flags)
 
 
 def _scan_flags(decoded: DecodedSpine) -> tuple[Flag, ...]:

@@ -40,6 +40,7 @@ CODES: Final[dict[str, Code]] = {
     "numbering_uncertain": Code(_CHECK, "numbering uncertain"),
     "enumeration_anomaly": Code(_CHECK, "unusual number of vertebrae"),
     "gap": Code(_CHECK, "gap"),
+    "inferred": Code(_CHECK, "not seen by itself"),
     "spacing_outlier": Code(_CHECK, "unusual spacing"),
     "mask_missing": Code(_CHECK, "no mask"),
     "series": Code(_NOTE, "series put right"),
