@@ -58,3 +58,17 @@ def test_exact_masks_need_no_teacher():
     image, spine = toy_scan(with_mask=True)
     case = prepare_case("toy", image, spine)
     assert taught(case, sure_of_bone) is case
+
+
+def test_bone_beside_a_vertebra_is_not_taught_as_background():
+    image, spine = toy_scan()
+    case = prepare_case("toy", image, spine)
+
+    def blind_to_bone_beside(scan: Volume, region: Grid) -> tuple[Volume, Evidence]:
+        seen, maps = sure_of_bone(scan, region)
+        return replace(seen, data=np.where(np.arange(region.shape[1])[:, None] % 2, -6, seen.data)), maps
+
+    learnt = taught(case, blind_to_bone_beside)
+    bright = (case.image > 250) & (case.labels == UNKNOWN)
+    assert (learnt.labels[bright] == UNKNOWN).any()
+    assert not (learnt.labels[bright] == 0).any()

@@ -33,6 +33,7 @@ _NEAR_MM: Final = 80.0
 _BELONGS_MM: Final = 12.0
 _BONE_HU: Final = 250.0
 _EMPTY_HU: Final = 0.0
+_TIP_MM: Final = 12.0  # bone this near may be the tip of a process that the teacher cuts short
 
 
 def teacher(folder: Path) -> MapsOf:
@@ -81,7 +82,8 @@ def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
     seen, maps = maps_of(Volume(case.image, case.grid), region)
     logits = seen.resampled(region, fill=-10.0).data
     vertebra = (logits > 1) & (hu > _EMPTY_HU) | (logits > -1) & (hu > _BONE_HU)
-    nothing = (logits < -3) | (logits < 0) & (hu < _EMPTY_HU)
+    tip = (hu > _BONE_HU) & (_distance_mm(vertebra, region) < _TIP_MM)
+    nothing = (logits < -3) & ~tip | (logits < 0) & (hu < _EMPTY_HU)
     part = labels[box]
     unknown = part == UNKNOWN
     part[unknown & nothing] = 0
@@ -96,6 +98,13 @@ def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
     owner = present[distances.argmin(axis=1)].astype(np.uint8)
     part[tuple(found[belongs].T)] = owner[belongs]
     return replace(case, labels=labels)
+
+
+def _distance_mm(where: npt.NDArray[np.bool_], grid: Grid) -> npt.NDArray[np.float64]:
+    """From each voxel to the nearest one of some; infinite if there is none."""
+    if not where.any():
+        return np.full(where.shape, np.inf)
+    return np.asarray(ndimage.distance_transform_edt(~where, sampling=grid.spacing_mm))
 
 
 def _box(grid: Grid, centroids_mm: npt.NDArray[np.float64]) -> tuple[slice, slice, slice]:
