@@ -18,6 +18,8 @@ from pydicom import Dataset
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from spondyl.dicom.node.sockets import closing_handlers
+
 PLUGINS = Path("/usr/share/orthanc/plugins")
 
 
@@ -123,7 +125,9 @@ class Archive:
         for uid in (SEG, SR):
             ae.add_supported_context(uid)
         server = ae.start_server(
-            ("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._store)]
+            ("127.0.0.1", self.port),
+            block=False,
+            evt_handlers=[*closing_handlers(), (evt.EVT_C_STORE, self._store)],
         )
         try:
             yield self
@@ -143,7 +147,7 @@ def calling(port: int, *, title: str = "SENDER", called: str = "SPONDYL", contex
     """An association with a node; what is given back may not be established."""
     ae = AE(ae_title=title)
     ae.requested_contexts = contexts or [build_context(uid) for uid in (CTImageStorage, Verification)]
-    association = ae.associate("127.0.0.1", port, ae_title=called)
+    association = ae.associate("127.0.0.1", port, ae_title=called, evt_handlers=closing_handlers())
     try:
         yield association
     finally:

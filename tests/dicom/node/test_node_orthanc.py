@@ -213,7 +213,6 @@ def test_pull_on_the_command_line(orthanc, peer, stored, tmp_path, capsys):
         typed()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # pynetdicom leaves a socket
 def test_orthanc_down_then_up(start, orthanc, diary, slices, tmp_path):
     """The PACS is restarted while a study is on its way."""
     node = start(FakeProcess(diary))

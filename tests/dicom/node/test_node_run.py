@@ -15,9 +15,6 @@ from spondyl.dicom.node.study import Stage, State
 from spondyl.dicom.node.upkeep import list_studies, retry
 from spondyl.errors import OutputError
 
-LEAKY = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-"""pynetdicom 3.0 leaves a socket to the garbage collector where nobody listens."""
-
 
 @pytest.fixture
 def start(settings, process):
@@ -77,7 +74,6 @@ def test_half_a_study_waits_for_the_rest(start, archive, slices, diary):
     assert "end 3" in diary.read_text()
 
 
-@LEAKY
 def test_an_archive_that_comes_late(start, archive, slices):
     node = start()
     send(node.config.port, slices)
@@ -88,7 +84,6 @@ def test_an_archive_that_comes_late(start, archive, slices):
     assert len(archive.got) == 2
 
 
-@LEAKY
 def test_given_up_after_some_tries_and_retried_by_hand(start, archive, slices, caplog):
     caplog.set_level(logging.INFO)
     node = start(sending_tries=2)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from spondyl.dicom.node.archive import FoundStudy, check_dates, check_uid, found_study, object_path, some
+from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import Peer
 from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES, caller
 from spondyl.errors import SpondylError, TransferError
@@ -120,24 +121,12 @@ class DicomArchive:
             for uid in CT_CLASSES:
                 for syntax in CT_SYNTAXES:
                     ae.add_requested_context(uid, syntax)
-        association = ae.associate(
-            self.peer.host,
-            self.peer.port,
-            ae_title=self.peer.title,
-            evt_handlers=list(handlers),
-            ext_neg=[build_role(uid, scp_role=True) for uid in CT_CLASSES] if model == _GET else [],
-        )
-        if not association.is_established:
-            how = "refuses the association" if association.is_rejected else "cannot be reached"
-            raise TransferError(
-                f"{self.peer} {how}; check its address, its title, and that it knows {self.title!r}"
-            )
-        try:
-            yield association
-        except ValueError as error:  # pynetdicom's word for a service that was not negotiated
-            raise TransferError(f"{self.peer} does not offer this service") from error
-        finally:
-            association.release()
+        roles = [build_role(uid, scp_role=True) for uid in CT_CLASSES] if model == _GET else []
+        with associated(ae, self.peer, handlers=handlers, roles=roles) as association:
+            try:
+                yield association
+            except ValueError as error:  # pynetdicom's word for a service that was not negotiated
+                raise TransferError(f"{self.peer} does not offer this service") from error
 
     def _exhaust(self, answers: "Iterator[tuple[Dataset, Dataset | None]]") -> "list[Dataset]":
         """The matches among the answers.

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from spondyl.dicom.node.config import NodeConfig
 from spondyl.dicom.node.contexts import CT_CLASSES, acceptor, quiet_library
 from spondyl.dicom.node.queue import StudyQueue
+from spondyl.dicom.node.sockets import closing_handlers
 from spondyl.dicom.node.store import Store, hash_file
 from spondyl.dicom.node.study import Instance, Stage
 from spondyl.errors import OutputError
@@ -85,6 +86,7 @@ class Receiver:
 
         self._ae = acceptor(self._config)
         handlers: list[Any] = [
+            *closing_handlers(),
             (evt.EVT_C_STORE, self._store_object),
             (evt.EVT_DATA_RECV, self._watch_size),
             (evt.EVT_RELEASED, self._released),

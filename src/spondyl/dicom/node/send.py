@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import NodeConfig, Peer
 from spondyl.dicom.node.contexts import caller, contexts_for
 from spondyl.errors import MissingDependencyError, TransferError
@@ -49,13 +50,7 @@ def send_dicom(files: Sequence[Path], peer: Peer, *, title: str) -> Iterator[Pat
         peer: Who gets them.
         title: Application entity title of the sender.
     """
-    association = caller(title).associate(
-        peer.host, peer.port, contexts=contexts_for(files), ae_title=peer.title
-    )
-    if not association.is_established:
-        how = "refuses the association" if association.is_rejected else "cannot be reached"
-        raise TransferError(f"{peer} {how}; check its address, its title, and that it knows {title!r}")
-    try:
+    with associated(caller(title), peer, contexts=contexts_for(files)) as association:
         for file in files:
             try:
                 answer = association.send_c_store(file)
@@ -67,9 +62,6 @@ def send_dicom(files: Sequence[Path], peer: Peer, *, title: str) -> Iterator[Pat
             if code != 0 and not _STORED_CONFUSED <= code <= 0xBFFF:
                 raise TransferError(f"{peer} refuses an object with status 0x{code:04X}")
             yield file
-    finally:
-        if association.is_established:
-            association.release()
 
 
 def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None = None) -> Iterator[Path]:

@@ -1,0 +1,115 @@
+"""No socket is left to the garbage collector, however an association ends."""
+
+import socket
+import struct
+import threading
+from contextlib import contextmanager
+
+import pytest
+from node_pacs import calling, free_port, wait_until
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import Verification
+
+from spondyl.dicom.node.sockets import closing_handlers
+
+HELLO = bytes.fromhex("010000000044")
+"""An association request begins, and 68 bytes of it should follow."""
+
+
+def reset(connection):
+    """End a connection without the usual farewell."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+def hang_up(connection):
+    connection.close()
+
+
+def answer_nonsense(connection):
+    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+    connection.close()
+
+
+class Seen:
+    """Every socket that was opened."""
+
+    def __init__(self):
+        self.sockets = []
+        self.handlers = [
+            *closing_handlers(),
+            (evt.EVT_CONN_OPEN, self.note),
+            (evt.EVT_ACSE_SENT, self.note),
+        ]
+
+    def note(self, event):
+        if event.assoc.dul.socket.socket is not None:
+            self.sockets.append(event.assoc.dul.socket.socket)
+
+    def closed(self):
+        return bool(self.sockets) and all(each.fileno() == -1 for each in self.sockets)
+
+
+@contextmanager
+def rude_peer(end):
+    """Takes one connection, reads what comes first and ends it."""
+
+    def serve():
+        connection, _ = server.accept()
+        connection.recv(6)
+        end(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield server.getsockname()[1]
+        thread.join()
+
+
+def call(port):
+    seen, ae = Seen(), AE()
+    ae.add_requested_context(Verification)
+    association = ae.associate("127.0.0.1", port, evt_handlers=seen.handlers)
+    assert not association.is_established
+    wait_until(seen.closed, "the socket is closed")
+
+
+@pytest.mark.parametrize("end", [reset, hang_up, answer_nonsense])
+def test_a_caller_whom_the_other_side_leaves(end):
+    with rude_peer(end) as port:
+        call(port)
+
+
+def test_a_caller_whom_nobody_hears():
+    call(free_port())
+
+
+@pytest.fixture
+def listening():
+    """Port of a listener, and the sockets that it took."""
+    seen, ae = Seen(), AE(ae_title="SPONDYL")
+    ae.add_supported_context(Verification)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=seen.handlers)
+    yield server.server_address[1], seen
+    ae.shutdown()
+
+
+@pytest.mark.parametrize(
+    "words", [b"", HELLO, b"GET / HTTP/1.1\r\n\r\n", b"\x04\x00\x00\x00\x00\x04\x00\x00\x00\x00"]
+)
+@pytest.mark.parametrize("end", [reset, hang_up])
+def test_a_stranger_who_leaves(listening, words, end):
+    port, seen = listening
+    connection = socket.create_connection(("127.0.0.1", port))
+    connection.sendall(words)
+    end(connection)
+    wait_until(seen.closed, "the socket is closed")
+
+
+@pytest.mark.parametrize("end", [reset, hang_up])
+def test_a_sender_who_leaves(listening, end):
+    port, seen = listening
+    with calling(port) as association:
+        assert association.is_established
+        end(association.dul.socket.socket)
+    wait_until(seen.closed, "the socket is closed")
