@@ -102,6 +102,7 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     *,
     file: Path | str | None = None,
     sha256: str | None = None,
+    series: str | None = None,
     also: Iterable[str] = (),
     only_result: bool = False,
     preview: bool = True,
@@ -115,6 +116,7 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
         folder: The scan's own folder; missing parents are made.
         file: The scan's file, for the record: its name, and if it exists, the way to it.
         sha256: Of the scan's content, for the record.
+        series: Series Instance UID of a DICOM series, for the record and for objects that refer to it.
         also: Further kinds of files, keys of :data:`spondyl.export.FORMATS`.
         only_result: Leave out everything but ``result.json``.
         preview: Draw the preview.
@@ -137,7 +139,7 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     check_free(folder, overwrite=overwrite)
     name, way = (None, None) if file is None else (Path(file).name, _way(Path(file), folder))
     # What is read back from result.json is what the other files hold, to the last digit.
-    described = Result.of(spine, volume.grid, file=name, path=way, sha256=sha256)
+    described = Result.of(spine, volume.grid, file=name, path=way, sha256=sha256, series=series)
     spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
     with atomic_folder(folder) as new:
         files = write_files(

@@ -71,6 +71,7 @@ class Result(Part):
         file: str | None = None,
         path: str | None = None,
         sha256: str | None = None,
+        series: str | None = None,
         files: dict[str, str] | None = None,
     ) -> Self:
         """Describe a spine.
@@ -81,6 +82,7 @@ class Result(Part):
             file: Name of the scan's file.
             path: Way from the folder of ``result.json`` to the scan.
             sha256: Of the scan's content.
+            series: Series Instance UID, if it is a DICOM series.
             files: What is written beside ``result.json``: kind to file name.
         """
         details = dict(spine.provenance)
@@ -90,7 +92,7 @@ class Result(Part):
                 "program": used["program"] or {"version": spondyl.__version__},
                 "model": used["model"],
                 "engine": used["engine"],
-                "scan": Scan.of(grid, file, path, sha256),
+                "scan": Scan.of(grid, file, path, sha256, series),
                 "vertebrae": [FoundVertebra.of(vertebra) for vertebra in spine],
                 "numbering_probability": spine.numbering_probability,
                 "alternatives": [_other(numbering) for numbering in spine.alternatives],

@@ -66,6 +66,10 @@ class Scan(Part):
     sha256: str | None = Field(
         None, description="Hash of the scan's content, by which a later run knows it again; null: unknown."
     )
+    series: str | None = Field(
+        None,
+        description="Series Instance UID of a DICOM series, which tells it from others in the same place.",
+    )
     shape: tuple[int, int, int] = Field(description="Voxels along each stored axis.")
     spacing_mm: PointMm = Field(description="Voxel size along each stored axis.")
     orientation: str = Field(description="Direction in which each stored axis grows, e.g. LPS.")
@@ -74,12 +78,20 @@ class Scan(Part):
     )
 
     @classmethod
-    def of(cls, grid: Grid, file: str | None, path: str | None = None, sha256: str | None = None) -> Self:
+    def of(
+        cls,
+        grid: Grid,
+        file: str | None,
+        path: str | None = None,
+        sha256: str | None = None,
+        series: str | None = None,
+    ) -> Self:
         """Describe a grid."""
         return cls(
             file=file,
             path=path,
             sha256=sha256,
+            series=series,
             shape=grid.shape,
             spacing_mm=grid.spacing_mm,
             orientation=grid.codes,

@@ -5,13 +5,18 @@ import zipfile
 
 import numpy as np
 import pytest
+from pydicom import dcmread
 from series_written import Series
 
 from readers import CENTRES, toy_scan, write_reader_model
 from spondyl.batch import find_scans
 from spondyl.cli import app
+from spondyl.dicom.objects.source import headers_at
+from spondyl.errors import ImageError
+from spondyl.export.convert import export_result
 from spondyl.io import read_image
-from spondyl.result import read_result
+from spondyl.result import Result, read_result
+from spondyl.result_scan import read_scan, scan_of
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +123,44 @@ def test_a_changed_slice_is_another_scan(tmp_path):
     series.write(tmp_path)
     (scan,), _ = find_scans([tmp_path])
     assert scan.sha256() != before
+
+
+@pytest.fixture(scope="module")
+def from_an_archive(tmp_path_factory, reader_model):
+    """An archive of two patients' studies on one grid, and the results of both."""
+    root = tmp_path_factory.mktemp("archive")
+    toy_series(tags={"SeriesDescription": "One", "PatientID": "1"}).write(root / "files" / "1")
+    two = toy_series(tags={"SeriesDescription": "Two", "PatientID": "2"})
+    two.hu[:] = np.where(two.hu > 0, two.hu + 100, two.hu)
+    two.write(root / "files" / "2")
+    with zipfile.ZipFile(root / "both.zip", "w") as bundle:
+        for file in sorted(path for path in (root / "files").rglob("*") if path.is_file()):
+            bundle.write(file, file.relative_to(root / "files"))
+    assert run(root / "both.zip", "-o", root / "out", "--model", reader_model, "--outputs", "dicom-seg") == 0
+    return root / "both.zip", {path.name[:3]: path for path in (root / "out").iterdir() if path.is_dir()}
+
+
+def test_objects_go_to_the_right_patient(from_an_archive):
+    _, results = from_an_archive
+    patients = {name: dcmread(folder / "segmentation.dcm").PatientID for name, folder in results.items()}
+    assert patients == {"one": "1", "two": "2"}
+
+
+def test_a_result_finds_its_series_in_an_archive_again(from_an_archive, tmp_path):
+    archive, results = from_an_archive
+    for name, folder in results.items():
+        result = Result.read(folder / "result.json")
+        again = scan_of(folder, result)
+        assert again.data.max() == toy_series().hu.max() + (100 if name == "two" else 0)
+        (path,) = export_result(folder, ["dicom-sr"], tmp_path / name).values()
+        assert dcmread(path).PatientID == {"one": "1", "two": "2"}[name]
+        app(["morphometry", str(archive), str(folder)], result_action="return_value")
+
+
+def test_a_result_that_does_not_say_which_series_is_nobodys(from_an_archive, tmp_path):
+    archive, results = from_an_archive
+    result = Result.read(results["one"] / "result.json")
+    with pytest.raises(ImageError, match=r"2 studies lie on the grid.*--series names"):
+        headers_at(archive, result.grid)
+    with pytest.raises(ImageError, match="holds 2 studies"):
+        read_scan(archive, None)

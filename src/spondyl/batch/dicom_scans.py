@@ -43,6 +43,11 @@ class DicomScan(Scan):
         """See :attr:`spondyl.batch.scans.Scan.passed_over`."""
         return self.others
 
+    @property
+    def series_uid(self) -> str | None:
+        """See :attr:`spondyl.batch.scans.Scan.series_uid`."""
+        return self.series.uid or None
+
     def read(self) -> Volume:
         """See :meth:`spondyl.batch.scans.Scan.read`."""
         return read_series(self.series).volume

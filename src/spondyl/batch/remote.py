@@ -138,7 +138,15 @@ class RemoteResults(Results):
                 raise OutputError(f"{about}; --overwrite replaces it") from error
 
     def write(
-        self, name: str, spine: Spine, volume: Volume, *, file: Path, sha256: str, also: Sequence[str]
+        self,
+        name: str,
+        spine: Spine,
+        volume: Volume,
+        *,
+        file: Path,
+        sha256: str,
+        series: str | None,
+        also: Sequence[str],
     ) -> Result:
         """See :class:`spondyl.batch.results.Results`."""
         url = f"{self._out}/{name}"
@@ -146,7 +154,8 @@ class RemoteResults(Results):
         with tempfile.TemporaryDirectory(prefix="spondyl-") as temporary:
             folder = Path(temporary) / name
             # There is no way from a store to a file here: only the name is recorded.
-            result = write_outputs(spine, volume, folder, file=Path(url, file.name), sha256=sha256, also=also)
+            file = Path(url, file.name)
+            result = write_outputs(spine, volume, folder, file=file, sha256=sha256, series=series, also=also)
             try:
                 store.makedirs(path, exist_ok=True)
                 if store.exists(f"{path}/{RESULT}"):

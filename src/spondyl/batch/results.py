@@ -36,7 +36,15 @@ class Results(Protocol):
         ...
 
     def write(
-        self, name: str, spine: Spine, volume: Volume, *, file: Path, sha256: str, also: Sequence[str]
+        self,
+        name: str,
+        spine: Spine,
+        volume: Volume,
+        *,
+        file: Path,
+        sha256: str,
+        series: str | None,
+        also: Sequence[str],
     ) -> Result:
         """Write all files of a scan, at once or not at all; see :func:`spondyl.outputs.write_outputs`.
 
@@ -72,12 +80,22 @@ class LocalResults(Results):
             raise OutputError(f"{error}; --overwrite replaces it") from error
 
     def write(
-        self, name: str, spine: Spine, volume: Volume, *, file: Path, sha256: str, also: Sequence[str]
+        self,
+        name: str,
+        spine: Spine,
+        volume: Volume,
+        *,
+        file: Path,
+        sha256: str,
+        series: str | None,
+        also: Sequence[str],
     ) -> Result:
         """See :class:`Results`."""
         folder = self._out / name
         try:
-            return write_outputs(spine, volume, folder, file=file, sha256=sha256, also=also, overwrite=True)
+            return write_outputs(
+                spine, volume, folder, file=file, sha256=sha256, series=series, also=also, overwrite=True
+            )
         except DiskFullError:
             raise
         except OutputError as error:

@@ -53,6 +53,11 @@ class Scan:
         """What lies beside the scan and is not read, each with the reason: other DICOM series."""
         return ()
 
+    @property
+    def series_uid(self) -> str | None:
+        """Series Instance UID of a DICOM series."""
+        return None
+
     @contextmanager
     def at_hand(self) -> Iterator["Scan"]:
         """The scan as files of this machine; those of another are fetched, and gone after the block."""

@@ -117,6 +117,7 @@ class Worker:
                     volume,
                     file=task.scan.path,
                     sha256=visit.sha256,
+                    series=task.scan.series_uid,
                     also=self._job.also,
                 )
         return visit.record("done", result=result)

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 if TYPE_CHECKING:
     from spondyl.morphometry import Measurement, Morphometry
     from spondyl.spine import Spine
-    from spondyl.volume import Grid
+    from spondyl.volume import Grid, Volume
 
 __all__ = ["morphometry"]
 
@@ -33,16 +33,25 @@ def morphometry(
         endplates: What places them: the compact bone seen in the CT, or the mask's surface.
     """
     from spondyl.errors import OutputError
-    from spondyl.io import read_image
     from spondyl.morphometry import measure
 
     if output is not None and output.suffix not in (".json", ".csv"):
         raise OutputError(f"{output}: expected a name that ends in .json or .csv")
-    volume = read_image(scan)
+    volume = _read_scan(scan, result)
     found = measure(volume, _read_spine(result, volume.grid), edge=endplates)
     sys.stdout.write("\n".join(_lines(found)) + "\n")
     if output is not None:
         (found.to_json if output.suffix == ".json" else found.to_csv)(output)
+
+
+def _read_scan(scan: Path, result: Path) -> "Volume":
+    """The scan; of several series in one place that of the result."""
+    from spondyl.result import Result
+    from spondyl.result_scan import read_scan
+
+    document = result / "result.json" if result.is_dir() else result
+    series = Result.read(document).scan.series if document.suffix == ".json" else None
+    return read_scan(scan, series)
 
 
 def _read_spine(result: Path, grid: "Grid") -> "Spine":

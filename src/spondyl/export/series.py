@@ -10,15 +10,17 @@ from spondyl.volume import Grid
 __all__ = ["headers_of"]
 
 
-def headers_of(scan: Path | None, grid: Grid) -> Sequence[Any]:
+def headers_of(scan: Path | None, grid: Grid, series: str | None = None) -> Sequence[Any]:
     """Headers, without pixels, of the series of a result.
 
     Args:
         scan: Its file, folder or archive, if that is known.
-        grid: The scan's; tells its series from others there.
+        grid: The scan's.
+        series: Its Series Instance UID, if that is known, to tell it from others on that grid.
 
     Raises:
-        ImageError: it is not there or no DICOM, or none of its series lies on the grid.
+        ImageError: it is not there or no DICOM, none of its series lies on the grid, or those of several
+            studies do.
         MissingDependencyError: the extra ``dicom`` is not installed.
     """
     from spondyl.dicom import is_dicom
@@ -29,4 +31,4 @@ def headers_of(scan: Path | None, grid: Grid) -> Sequence[Any]:
         raise ImageError(f"{scan}: is no DICOM series, to whose images DICOM objects refer")
     from spondyl.dicom.objects.source import headers_at
 
-    return headers_at(scan, grid)
+    return headers_at(scan, grid, series)

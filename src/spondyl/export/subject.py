@@ -60,7 +60,7 @@ class Subject:
         """
         from spondyl.export.series import headers_of
 
-        return headers_of(self.file, self.grid)
+        return headers_of(self.file, self.grid, self.result.scan.series)
 
     @cached_property
     def landmarks_png(self) -> bytes | None:

@@ -22,20 +22,22 @@ __all__ = ["headers_at"]
 logger = logging.getLogger(__name__)
 
 
-def headers_at(path: Path | str, grid: Grid) -> tuple[Dataset, ...]:
+def headers_at(path: Path | str, grid: Grid, series: str | None = None) -> tuple[Dataset, ...]:
     """Headers, without pixels, of the series that lies on a grid.
 
     Args:
         path: A folder, archive or DICOMDIR, of whose series the one on the grid is taken; or one file
             of the series.
         grid: Of the result.
+        series: Its Series Instance UID, if that is known: goes before all others on the grid.
 
     Returns:
         In the order of the slices, completed (:func:`spondyl.dicom.objects.headers.prepared`); of
         multi-frame files one per file.
 
     Raises:
-        ImageError: no series there lies on the grid, or nothing can be derived from it.
+        ImageError: no series there lies on the grid, those of several studies do, or nothing can be
+            derived from it.
         MissingDependencyError: the extra ``dicom`` is not installed.
     """
     path = Path(path)
@@ -47,7 +49,15 @@ def headers_at(path: Path | str, grid: Grid) -> tuple[Dataset, ...]:
     if not fitting:
         there = "; ".join(info.title for info in found[:8]) or "none"
         raise ImageError(f"{path}: no series lies on the grid of this result; series there: {there}")
-    chosen = choose_series(fitting)[0].series
+    fitting = [info for info in fitting if info.uid == series] or fitting
+    choice, *others = choose_series(fitting)
+    chosen = choice.series
+    if others:  # nothing tells whose the result is, and it must not become somebody else's
+        raise ImageError(
+            f"{path}: series of {1 + len(others)} studies lie on the grid of this result:"
+            f" {'; '.join(info.title for info in fitting[:8])}; --series names a file or the folder of the"
+            " right one"
+        )
     if len(fitting) > 1:
         logger.warning(
             "%s: %d series lie on the grid of this result; taken: %s", path, len(fitting), chosen.title
