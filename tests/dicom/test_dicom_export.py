@@ -14,8 +14,8 @@ from validators import dciodvfy
 
 from spondyl.anatomy import LABEL_OF
 from spondyl.cli import app
-from spondyl.dicom import read_series, seg_of, write_rtstruct, write_seg, write_sr
-from spondyl.errors import AnnotationError, ImageError
+from spondyl.dicom import deidentify, read_series, seg_of, write_rtstruct, write_seg, write_sr
+from spondyl.errors import AnnotationError, ImageError, InputError
 from spondyl.export.convert import export_result
 from spondyl.outputs import write_outputs
 from spondyl.relabel import relabel, undo
@@ -118,6 +118,49 @@ def test_a_tilted_series_gets_its_labels_back_on_its_slices(tmp_path):
     assert np.unique(expected).tolist() == [0, 19, 20, 25, 28]
     differ = (back != expected).sum() / (expected > 0).sum()
     assert differ < 0.01  # ties, where a pixel lies half-way between two voxels
+
+
+def test_deidentified_objects_refer_to_the_deidentified_series(predicted, tmp_path):
+    folder, series, _ = predicted
+    words = [
+        "export",
+        folder,
+        "--to",
+        ",".join(KINDS),
+        "-o",
+        tmp_path / "away",
+        "--deidentify",
+        tmp_path / "key",
+    ]
+    app([str(word) for word in words], result_action="return_value")
+    secret = (tmp_path / "key").read_bytes()
+    assert (len(secret), (tmp_path / "key").stat().st_mode & 0o077) == (32, 0)
+    images = {str(deidentify(header, secret).SOPInstanceUID) for header in series.datasets}
+    for name in NAMES:
+        raw, ds = (tmp_path / "away" / name).read_bytes(), pydicom.dcmread(tmp_path / "away" / name)
+        assert ds.PatientIdentityRemoved == "YES"
+        assert [word for word in ("Öz", "Ayşe", "19700102", "Who^Dr") if word.encode() in raw] == []
+        values = {str(element.value) for element in ds.iterall() if element.VR in ("UI", "LO")}
+        assert not values & {
+            "P-1",
+            series.study_uid,
+            *(str(header.SOPInstanceUID) for header in series.datasets),
+        }
+        assert values & images
+    before = {name: (tmp_path / "away" / name).read_bytes() for name in NAMES}
+    app([*map(str, words), "--overwrite"], result_action="return_value")
+    assert {name: (tmp_path / "away" / name).read_bytes() for name in NAMES} == before
+
+
+def test_what_cannot_be_deidentified_is_refused(predicted, tmp_path):
+    folder, _, _ = predicted
+    with pytest.raises(InputError, match="not html; leave that out"):
+        export_result(folder, ["dicom-sr", "html"], tmp_path / "away", secret=b"s" * 16)
+    with pytest.raises(InputError, match="folder of their own"):
+        export_result(folder, ["dicom-sr"], secret=b"s" * 16)
+    with pytest.raises(InputError, match="at least 16 are needed"):
+        export_result(folder, ["dicom-sr"], tmp_path / "away", secret=b"short")
+    assert list((tmp_path / "away").glob("*")) == []
 
 
 @pytest.mark.data

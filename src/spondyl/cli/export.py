@@ -1,7 +1,7 @@
 """``spondyl export``: results in the formats of other programs."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,8 @@ def export(
     to: str,
     output: Annotated[Path | None, Parameter(name=["-o", "--output"])] = None,
     series: Path | None = None,
+    deidentify: Path | None = None,
+    dates: Literal["remove", "shift", "keep"] = "remove",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Write results in the formats of other programs.
@@ -29,6 +31,9 @@ def export(
             these files too).
         series: Folder, archive or file of the DICOM series that DICOM objects refer to (default: where
             the scan was when it was predicted).
+        deidentify: Remove the patient's identity from DICOM objects. File of the secret from which new names
+            and UIDs come; made if it is missing. Needs --output.
+        dates: What becomes of dates then.
         overwrite: Replace files that are there already.
     """
     from rich.console import Console
@@ -39,7 +44,20 @@ def export(
 
     kinds = chosen_formats(to)
     folders = result_folders(results)
+    secret = _secret(deidentify)
     for folder in folders:
         target = output if output is None or folder == results else output / folder.name
-        for path in export_result(folder, kinds, target, series=series, overwrite=overwrite).values():
+        written = export_result(
+            folder, kinds, target, series=series, secret=secret, dates=dates, overwrite=overwrite
+        )
+        for path in written.values():
             Console().print(str(path), highlight=False, soft_wrap=True)
+
+
+def _secret(file: Path | None) -> bytes:
+    """The secret in a file, if one is named."""
+    if file is None:
+        return b""
+    from spondyl.dicom.identity_files import secret_at
+
+    return secret_at(file)

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import copytree
+from typing import Literal
 
-from spondyl.errors import AnnotationError, OutputError
+from spondyl.errors import AnnotationError, InputError, OutputError
 from spondyl.export.formats import FORMATS, check_formats
 from spondyl.export.subject import Subject
-from spondyl.io.atomic import atomic_folder
+from spondyl.io.atomic import atomic_folder, atomic_path
 from spondyl.result import Result, read_result
 from spondyl.result_scan import place_of, scan_of
 
@@ -24,6 +25,8 @@ def export_result(
     *,
     image: Path | str | None = None,
     series: Path | str | None = None,
+    secret: bytes = b"",
+    dates: Literal["remove", "shift", "keep"] = "remove",
     overwrite: bool = False,
 ) -> dict[str, Path]:
     """Write a result in further formats.
@@ -36,6 +39,8 @@ def export_result(
         image: The scan, if it has moved; only for kinds that are drawn from it.
         series: Folder, archive or file of the DICOM series, for kinds that refer to its images; by
             default where the scan is.
+        secret: Removes the patient's identity from DICOM objects, see :func:`spondyl.dicom.deidentify`.
+        dates: What becomes of dates then.
         overwrite: Replace files that the result does not list.
 
     Returns:
@@ -43,7 +48,7 @@ def export_result(
         out with a warning.
 
     Raises:
-        InputError: no such kind.
+        InputError: no such kind; or a secret, and ``to`` is missing or a kind is no DICOM object.
         AnnotationError: no result there, or no mask where a kind needs one.
         MissingDependencyError: a kind needs an extra.
         ImageError: ``image`` is not the scan of this result, or a kind needs a DICOM series that is not
@@ -52,6 +57,8 @@ def export_result(
     """
     folder, kinds = Path(folder), tuple(dict.fromkeys(kinds))
     check_formats(kinds)
+    if secret:
+        _check_deidentified(kinds, to)
     result = Result.read(folder / "result.json")
     drawn = any(FORMATS[kind].shows_scan for kind in kinds)
     spine = read_result(folder, mask=drawn or any(FORMATS[kind].needs_mask for kind in kinds))
@@ -72,7 +79,7 @@ def export_result(
             logger.warning("%s: %s, so no %s is written", folder, lack, paths.pop(kind).name)
     if to is not None:
         for kind, path in paths.items():
-            FORMATS[kind].write(subject, path)
+            _write(kind, subject, path, secret, dates)
         return paths
     with atomic_folder(folder) as new:  # the files and the list of them appear together
         copytree(folder, new, dirs_exist_ok=True, symlinks=True)
@@ -81,3 +88,29 @@ def export_result(
         files = {**result.files, **{kind: path.name for kind, path in paths.items()}}
         result.model_copy(update={"files": files}).write(new / "result.json")
     return paths
+
+
+def _check_deidentified(kinds: Iterable[str], to: Path | str | None) -> None:
+    """Refuse what would only look as if nobody could tell whose it is."""
+    others = [kind for kind in kinds if not FORMATS[kind].needs_series]
+    if others:
+        raise InputError(f"only DICOM objects are de-identified, not {', '.join(others)}; leave that out")
+    if to is None:
+        raise InputError(
+            "de-identified objects need a folder of their own, --output: beside the result, a correction"
+            " would write them anew with the patient's identity"
+        )
+
+
+def _write(
+    kind: str, subject: Subject, path: Path, secret: bytes, dates: Literal["remove", "shift", "keep"]
+) -> None:
+    """Write one format; what is de-identified never stands at its place before it is."""
+    if not secret:
+        FORMATS[kind].write(subject, path)
+        return
+    from spondyl.dicom.identity_files import deidentify_file
+
+    with atomic_path(path) as temporary:
+        FORMATS[kind].write(subject, temporary)
+        deidentify_file(temporary, secret, dates=dates)

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from spondyl.dicom.identity_files import deidentify_file
+
 if TYPE_CHECKING:
     from pydicom import Dataset
 
@@ -59,7 +61,7 @@ class ProcessStudy:
                 (results / f"0-ct-{number:05}.dcm").write_bytes(file.read_bytes())
         if self.secret:
             for file in sorted(results.iterdir()):
-                self._deidentify(file)
+                deidentify_file(file, self.secret, dates=self.dates)
 
     def _describe(self, series: "DicomSeries", results: Path) -> None:
         """Find the vertebrae, write the objects."""
@@ -74,14 +76,6 @@ class ProcessStudy:
             write_sr(spine, series, results / "2-sr.dcm", measurements=measure(series.volume, spine))
         if "rtstruct" in self.results and len(spine):
             write_rtstruct(spine, series, results / "3-rtstruct.dcm")
-
-    def _deidentify(self, file: Path) -> None:
-        from pydicom import dcmread
-
-        from spondyl.dicom import deidentify
-        from spondyl.dicom.objects.files import save
-
-        save(deidentify(dcmread(file), self.secret, dates=self.dates), file)
 
 
 def _files_of(study: Path, series: str) -> list[Path]:

@@ -16,13 +16,12 @@ No name on disk comes from a DICOM object, so none can lead out of the folder or
 
 import hashlib
 import os
-import secrets
 import shutil
 import sqlite3
 from pathlib import Path
 
+from spondyl.dicom.identity_files import secret_at
 from spondyl.errors import OutputError
-from spondyl.io.atomic import atomic_path
 
 __all__ = ["Store", "hash_file"]
 
@@ -79,14 +78,10 @@ class Store:
         """32 random bytes that nobody else knows, made once.
 
         Raises:
+            InputError: they cannot be read.
             OutputError: they cannot be written.
         """
-        file = self.root / "secret"
-        if not file.is_file():
-            with atomic_path(file) as temporary:
-                temporary.touch(mode=0o600)
-                temporary.write_bytes(secrets.token_bytes(32))
-        return file.read_bytes()
+        return secret_at(self.root / "secret")
 
     def received(self, study: int) -> Path:
         """Folder of a study's instances."""
