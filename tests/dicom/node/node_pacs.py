@@ -18,7 +18,7 @@ from pydicom import Dataset
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import CTImageStorage, Verification
 
-from spondyl.dicom.node.sockets import closing_handlers
+from spondyl.dicom.node.sockets import Connections, closing_handlers
 
 PLUGINS = Path("/usr/share/orthanc/plugins")
 
@@ -127,7 +127,7 @@ class Archive:
         server = ae.start_server(
             ("127.0.0.1", self.port),
             block=False,
-            evt_handlers=[*closing_handlers(), (evt.EVT_C_STORE, self._store)],
+            evt_handlers=[*Connections(60).handlers(), (evt.EVT_C_STORE, self._store)],
         )
         try:
             yield self

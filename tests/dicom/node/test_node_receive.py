@@ -1,6 +1,7 @@
 """The node's ear: who is heard, what is taken, and what is answered to everything else."""
 
 import hashlib
+import socket
 import sqlite3
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 from pynetdicom import build_context
+from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage
 
 from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES
@@ -40,10 +42,15 @@ def listen(settings):
         receiver.start()
         return config, store, queue
 
+    def stop():
+        while running:
+            receiver, queue = running.pop()
+            receiver.stop()
+            queue.close()
+
+    start.stop = stop
     yield start
-    for receiver, queue in running:
-        receiver.stop()
-        queue.close()
+    stop()
 
 
 def statuses(answers):
@@ -264,3 +271,45 @@ def announce(association, slice_, *, uid=None, raw=None):
     _, answer = association.dimse.get_msg(block=True)
     association._reactor_checkpoint.set()
     return answer
+
+
+@pytest.mark.parametrize("words", [b"", b"\x01\x00\x00", b"\x01\x00\x00\x00\x10\x00 and then nothing"])
+def test_who_says_half_a_word_holds_nobody_up(listen, words):
+    config, _, _ = listen()
+    with socket.create_connection(("127.0.0.1", config.port)) as connection:
+        connection.sendall(words)
+        wait_until(talking, "it is listened to")
+        listen.stop()
+    wait_until(lambda: not talking(), "its threads end")
+
+
+def test_who_says_nothing_more_is_cut(listen, monkeypatch):
+    monkeypatch.setattr("spondyl.dicom.node.receive.IDLE_S", 0.2)
+    config, _, _ = listen()
+    with socket.create_connection(("127.0.0.1", config.port)) as connection:
+        connection.sendall(b"\x01\x00\x00\x00\x10\x00")
+        assert connection.recv(1) == b""
+
+
+def test_a_message_of_four_gigabytes_is_not_waited_for(listen, caplog):
+    config, _, _ = listen()
+    with socket.create_connection(("127.0.0.1", config.port)) as connection:
+        connection.sendall(b"\x01\x00\xff\xff\xff\xff")
+        assert connection.recv(1) == b""
+    assert "a message of 4294967295 bytes" in caplog.text
+    wait_until(lambda: not talking(), "its threads end")
+
+
+def test_a_command_without_end_is_cut_off(listen, caplog):
+    config, _, _ = listen()
+    with calling(config.port) as association:
+        part = P_DATA()
+        part.presentation_data_value_list = [[1, b"\x01" + bytes(10_000)]]
+        for _ in range(200):
+            association.dul.send_pdu(part)
+        wait_until(lambda: association.is_aborted, "it is cut")
+    assert "a command is too large" in caplog.text
+
+
+def talking():
+    return [thread for thread in threading.enumerate() if "AcceptorThread" in thread.name]

@@ -10,7 +10,7 @@ from node_pacs import calling, free_port, wait_until
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
-from spondyl.dicom.node.sockets import closing_handlers
+from spondyl.dicom.node.sockets import Connections, closing_handlers
 
 HELLO = bytes.fromhex("010000000044")
 """An association request begins, and 68 bytes of it should follow."""
@@ -34,10 +34,10 @@ def answer_nonsense(connection):
 class Seen:
     """Every socket that was opened."""
 
-    def __init__(self):
+    def __init__(self, handlers):
         self.sockets = []
         self.handlers = [
-            *closing_handlers(),
+            *handlers,
             (evt.EVT_CONN_OPEN, self.note),
             (evt.EVT_ACSE_SENT, self.note),
         ]
@@ -67,7 +67,7 @@ def rude_peer(end):
 
 
 def call(port):
-    seen, ae = Seen(), AE()
+    seen, ae = Seen(closing_handlers()), AE()
     ae.add_requested_context(Verification)
     association = ae.associate("127.0.0.1", port, evt_handlers=seen.handlers)
     assert not association.is_established
@@ -87,7 +87,7 @@ def test_a_caller_whom_nobody_hears():
 @pytest.fixture
 def listening():
     """Port of a listener, and the sockets that it took."""
-    seen, ae = Seen(), AE(ae_title="SPONDYL")
+    seen, ae = Seen(Connections(60).handlers()), AE(ae_title="SPONDYL")
     ae.add_supported_context(Verification)
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=seen.handlers)
     yield server.server_address[1], seen

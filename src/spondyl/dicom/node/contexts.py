@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pynetdicom import AE
     from pynetdicom.presentation import PresentationContext
 
-__all__ = ["CT_CLASSES", "CT_SYNTAXES", "acceptor", "caller", "contexts_for", "quiet_library"]
+__all__ = ["CT_CLASSES", "CT_SYNTAXES", "IDLE_S", "acceptor", "caller", "contexts_for", "quiet_library"]
 
 CT_CLASSES: Final = (
     "1.2.840.10008.5.1.4.1.1.2",  # CT Image Storage
@@ -37,7 +37,7 @@ CT_SYNTAXES: Final = (
 
 _VERIFICATION: Final = "1.2.840.10008.1.1"
 
-_IDLE_S: Final = 60
+IDLE_S: Final = 60
 """An association without any traffic for this long is cut."""
 
 
@@ -61,7 +61,7 @@ def acceptor(config: NodeConfig) -> "AE":
     ae = AE(ae_title=config.ae_title)
     ae.require_called_aet = True
     ae.require_calling_aet = list(config.allow)
-    ae.network_timeout = _IDLE_S
+    ae.network_timeout = IDLE_S
     ae.add_supported_context(_VERIFICATION)
     others = AllStoragePresentationContexts if config.others == "drop" else []
     classes = {*CT_CLASSES, *(str(context.abstract_syntax) for context in others)}

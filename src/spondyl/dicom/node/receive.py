@@ -8,14 +8,16 @@ import logging
 import re
 import sqlite3
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 
 from spondyl.dicom.node.config import NodeConfig
-from spondyl.dicom.node.contexts import CT_CLASSES, acceptor, quiet_library
+from spondyl.dicom.node.contexts import CT_CLASSES, IDLE_S, acceptor, quiet_library
 from spondyl.dicom.node.queue import StudyQueue
-from spondyl.dicom.node.sockets import closing_handlers
+from spondyl.dicom.node.sockets import Connections
 from spondyl.dicom.node.store import Store, hash_file
 from spondyl.dicom.node.study import Instance, Stage
 from spondyl.errors import OutputError
@@ -36,6 +38,9 @@ _NOT_UNDERSTOOD: Final = 0xC000
 
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 _HEADER: Final = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID"]
+_LARGEST_COMMAND: Final = 2**20
+"""Bytes of one message that are kept in memory: all but the data set of a C-STORE."""
+_FAREWELL_S: Final = 2
 _LOOK_EVERY: Final = 2**24
 """Bytes of one object between two looks at the free space."""
 
@@ -69,6 +74,7 @@ class Receiver:
         self._config, self._store, self._queue, self._files = config, store, queue, files
         self._brought: dict[Any, set[int]] = {}  # association -> studies that it brought
         self._coming: dict[Any, int] = {}  # association -> bytes since its last whole object
+        self._connections = Connections(IDLE_S)
         self._full = False
         self._ae: Any = None
         self._server: Any = None
@@ -86,7 +92,7 @@ class Receiver:
 
         self._ae = acceptor(self._config)
         handlers: list[Any] = [
-            *closing_handlers(),
+            *self._connections.handlers(),
             (evt.EVT_C_STORE, self._store_object),
             (evt.EVT_DATA_RECV, self._watch_size),
             (evt.EVT_RELEASED, self._released),
@@ -120,7 +126,13 @@ class Receiver:
         """Cut what is open."""
         self.stop_listening()
         if self._ae is not None:
-            self._ae.shutdown()
+            callers = self._ae.active_associations
+            talking = [each for each in callers if each.is_established]
+            for association in talking:
+                association.abort(block=False)
+            _join(talking, _FAREWELL_S)
+            self._connections.hang_up()  # who is in the middle of a message hears no abort
+            _join(callers, _FAREWELL_S)
             self._stream(on=False)
             self._ae = None
 
@@ -205,16 +217,22 @@ class Receiver:
         raise RefusedError(_OUT_OF_RESOURCES, f"study refused: {reason}")
 
     def _watch_size(self, event: "Event") -> None:
-        """Cut an association whose one object outgrows the limit of a study, or the disk."""
+        """Cut an association whose one object outgrows the limit of a study, or the disk, or the memory."""
         assoc = event.assoc
         before = self._coming.get(assoc, 0)
         now = self._coming[assoc] = before + len(event.data)
-        too_large = now > self._config.max_study_mb * 1e6
         looks = now // _LOOK_EVERY > before // _LOOK_EVERY
-        if too_large or (looks and self._store.free_mb() < self._config.min_free_mb / 2):
-            why = "an object is too large" if too_large else "the disk is nearly full"
-            logger.error("association with %r cut: %s", assoc.requestor.ae_title, why)
-            assoc.abort()
+        message = assoc.dimse.message
+        if now > self._config.max_study_mb * 1e6:
+            why = "an object is too large"
+        elif looks and self._store.free_mb() < self._config.min_free_mb / 2:
+            why = "the disk is nearly full"
+        elif message and message.encoded_command_set.tell() + message.data_set.tell() > _LARGEST_COMMAND:
+            why = "a command is too large"
+        else:
+            return
+        logger.error("association with %r cut: %s", assoc.requestor.ae_title, why)
+        assoc.abort()
 
     def _released(self, event: "Event") -> None:
         """The sender has said that this was all."""
@@ -237,6 +255,13 @@ class Receiver:
         caller = event.assoc.requestor
         called = getattr(caller.primitive, "called_ae_title", "")
         logger.warning("refused %r at %s calling %r", caller.ae_title, caller.address, called)
+
+
+def _join(threads: Iterable[Thread], seconds: float) -> None:
+    """Wait for threads to end, so long in all."""
+    until = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(until - time.monotonic(), 0))
 
 
 def _status(code: int, comment: str) -> "Dataset":

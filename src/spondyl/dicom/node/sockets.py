@@ -1,26 +1,35 @@
-"""Sockets that pynetdicom leaves to the garbage collector, closed in time.
+"""Sockets under pynetdicom: closed in time, and none waits or reads without end.
 
 pynetdicom 3.0 closes a socket only if it can be shut down first, which fails when the other side has reset
 the connection or was never there; and it does not close one at all where the other side hangs up on a
 caller. Every way to the end of a connection reports ``EVT_CONN_CLOSE``, so that is where it is closed here.
+Nor does it limit what a stranger makes it wait for: the rest of a message, which may have 4 GB.
 """
 
-from typing import TYPE_CHECKING, Any
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from socket import SHUT_RDWR, socket
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from socket import socket
-
     from pynetdicom.events import Event
 
-__all__ = ["closing_handlers"]
+__all__ = ["Connections", "closing_handlers"]
+
+logger = logging.getLogger(__name__)
+
+_LONGEST: Final = 2**24
+"""Bytes of one message of the upper layer (PDU). We ask for 16 KB; careless senders may send more."""
 
 
 def closing_handlers() -> list[Any]:
-    """Handlers of events that close the socket of each association, called or calling, at its end."""
+    """Handlers of events that close the sockets of a caller."""
     from pynetdicom import evt
 
-    # A caller's socket exists before it is connected, and EVT_CONN_OPEN never comes if nobody listens.
-    return [(evt.EVT_CONN_OPEN, _close_at_its_end), (evt.EVT_ACSE_SENT, _close_at_its_end)]
+    # The socket exists before it is connected, and EVT_CONN_OPEN never comes if nobody listens.
+    return [(evt.EVT_ACSE_SENT, _close_at_its_end)]
 
 
 def _close_at_its_end(event: "Event") -> None:
@@ -31,5 +40,53 @@ def _close_at_its_end(event: "Event") -> None:
         event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])
 
 
-def _close(_event: "Event", connection: "socket") -> None:
+def _close(_event: "Event", connection: socket) -> None:
     connection.close()
+
+
+class Connections:
+    """The open connections of a listener.
+
+    Args:
+        patience_s: So long one waits for the rest of a message.
+    """
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._open: set[socket] = set()
+
+    def handlers(self) -> list[Any]:
+        """Handlers of events that watch over all connections."""
+        from pynetdicom import evt
+
+        return [(evt.EVT_CONN_OPEN, self._opened)]
+
+    def hang_up(self) -> None:
+        """End all connections, so that nobody waits for the rest of a message."""
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(SHUT_RDWR)
+
+    def _opened(self, event: "Event") -> None:
+        from pynetdicom import evt
+
+        wrapper = event.assoc.dul.socket
+        wrapper.socket.settimeout(self._patience_s)
+        wrapper.recv = partial(_receive, wrapper.recv)
+        self._open.add(wrapper.socket)
+        event.assoc.bind(evt.EVT_CONN_CLOSE, self._ended, [wrapper.socket])
+
+    def _ended(self, event: "Event", connection: socket) -> None:
+        self._open.discard(connection)
+        connection.close()
+        if (
+            event.assoc.requestor.primitive is None
+        ):  # its thread still waits for a request, half a minute long
+            event.assoc.dul.to_user_queue.put(None)
+
+
+def _receive(receive: Callable[[int], bytearray], count: int) -> bytearray:
+    if count > _LONGEST:
+        logger.warning("a connection is cut: it announces a message of %d bytes", count)
+        raise OSError(f"a message of {count} bytes")
+    return receive(count)
