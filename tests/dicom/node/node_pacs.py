@@ -1,6 +1,7 @@
 """Other applications for a node to talk to: a real Orthanc, a picky archive, a sender."""
 
 import json
+import random
 import shutil
 import socket
 import subprocess
@@ -8,7 +9,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,12 @@ PLUGINS = Path("/usr/share/orthanc/plugins")
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port to listen on later. Not one of those that systems give to outgoing connections meanwhile."""
+    while True:
+        port = random.randrange(11_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_until(ready: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:

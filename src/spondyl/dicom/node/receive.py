@@ -222,7 +222,7 @@ class Receiver:
         before = self._coming.get(assoc, 0)
         now = self._coming[assoc] = before + len(event.data)
         looks = now // _LOOK_EVERY > before // _LOOK_EVERY
-        message = assoc.dimse.message
+        message: Any = assoc.dimse.message
         if now > self._config.max_study_mb * 1e6:
             why = "an object is too large"
         elif looks and self._store.free_mb() < self._config.min_free_mb / 2:

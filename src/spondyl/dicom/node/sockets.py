@@ -70,7 +70,7 @@ class Connections:
     def _opened(self, event: "Event") -> None:
         from pynetdicom import evt
 
-        wrapper = event.assoc.dul.socket
+        wrapper: Any = event.assoc.dul.socket  # an acceptor has one, with a connected socket in it
         wrapper.socket.settimeout(self._patience_s)
         wrapper.recv = partial(_receive, wrapper.recv)
         self._open.add(wrapper.socket)
@@ -82,7 +82,8 @@ class Connections:
         if (
             event.assoc.requestor.primitive is None
         ):  # its thread still waits for a request, half a minute long
-            event.assoc.dul.to_user_queue.put(None)
+            waiting: Any = event.assoc.dul.to_user_queue
+            waiting.put(None)
 
 
 def _receive(receive: Callable[[int], bytearray], count: int) -> bytearray:
