@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch
+
+STAGE = SpondylRecipe().identification
 
 
 def batch() -> Patch:
@@ -31,7 +34,7 @@ def perfect(target: Patch, level: int = 20) -> tuple[torch.Tensor, torch.Tensor]
 
 def test_the_right_answer_costs_next_to_nothing():
     target = batch()
-    _, parts = spine_loss(perfect(target), target)
+    _, parts = spine_loss(perfect(target), target, STAGE)
     assert parts["vertebra"] < 0.01
     assert parts["heat"] < 0.01
     assert parts["offset"] == pytest.approx(0, abs=1e-6)
@@ -40,7 +43,9 @@ def test_the_right_answer_costs_next_to_nothing():
 
 def test_far_levels_cost_more_than_the_neighbour():
     target = batch()
-    right, near, far = (spine_loss(perfect(target, level), target)[1]["level"] for level in (20, 21, 8))
+    right, near, far = (
+        spine_loss(perfect(target, level), target, STAGE)[1]["level"] for level in (20, 21, 8)
+    )
     assert right < near < far
 
 
@@ -49,7 +54,7 @@ def test_unknown_voxels_do_not_count_as_vertebra_or_background():
     fine, levels = perfect(target)
     changed = fine.clone()
     changed[:, 0, 6:] = 7.0
-    assert spine_loss((fine, levels), target)[1] == spine_loss((changed, levels), target)[1]
+    assert spine_loss((fine, levels), target, STAGE)[1] == spine_loss((changed, levels), target, STAGE)[1]
 
 
 def test_an_invented_centre_costs_even_where_labels_are_unknown():
@@ -57,7 +62,10 @@ def test_an_invented_centre_costs_even_where_labels_are_unknown():
     fine, levels = perfect(target)
     invented = fine.clone()
     invented[:, 1, 7, 7, 7] = 4.0
-    assert spine_loss((invented, levels), target)[1]["heat"] > spine_loss((fine, levels), target)[1]["heat"]
+    assert (
+        spine_loss((invented, levels), target, STAGE)[1]["heat"]
+        > spine_loss((fine, levels), target, STAGE)[1]["heat"]
+    )
 
 
 def test_an_offset_wrong_by_a_centimetre_on_one_axis_costs_a_third():
@@ -67,7 +75,7 @@ def test_an_offset_wrong_by_a_centimetre_on_one_axis_costs_a_third():
     fine[:, 3] += 1.0
     inside = (target.labels == 20).sum()
     expected = float(inside / (3 * inside + 100))
-    assert spine_loss((fine, levels), target)[1]["offset"] == pytest.approx(expected, rel=1e-5)
+    assert spine_loss((fine, levels), target, STAGE)[1]["offset"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_patch_without_vertebrae_still_has_a_gradient():
@@ -77,7 +85,20 @@ def test_a_patch_without_vertebrae_still_has_a_gradient():
     )
     fine = torch.zeros(1, 5, 8, 8, 8, requires_grad=True)
     levels = torch.zeros(1, 28, 4, 4, 4, requires_grad=True)
-    total, _ = spine_loss((fine, levels), empty)
+    total, _ = spine_loss((fine, levels), empty, STAGE)
     total.backward()
     assert torch.isfinite(total)
     assert fine.grad.abs().sum() > 0
+
+
+def test_a_stage_without_heat_does_not_learn_it_and_weighs_vertebrae():
+    target = batch()
+    fine, _ = perfect(target)
+    drawing = SpondylRecipe().segmentation
+    wrong = fine.clone()
+    wrong[:, 1] = 9.0
+    total, parts = spine_loss((wrong,), target, drawing)
+    assert set(parts) == {"vertebra", "offset"}
+    assert float(total) == pytest.approx(drawing.vertebra_weight * parts["vertebra"] + parts["offset"])
+    assert drawing.vertebra_weight == 3
+    assert total < 0.05

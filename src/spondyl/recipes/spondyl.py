@@ -22,6 +22,10 @@ class StageSettings(_Settings):
     """Predict the way from each voxel to its vertebra's centroid (3 more full-resolution channels)."""
     levels: bool
     """Predict the level (28 half-resolution channels, VerSe numbers 1..28)."""
+    heat: bool = True
+    """Learn where the centres of bodies are; without, that output means nothing."""
+    vertebra_weight: float = Field(default=1.0, gt=0)
+    """Of *is this vertebra* in the loss; everything else has 1."""
 
 
 class AugmentationSettings(_Settings):
@@ -74,8 +78,9 @@ class SpondylRecipe(_Settings):
         spacing_mm=3.0, patch_vox=(48, 48, 112), widths=(8, 32, 64, 96, 128), offsets=True, levels=True
     )
     segmentation: StageSettings = StageSettings(
-        spacing_mm=1.5, patch_vox=(64, 80, 80), widths=(8, 24, 48, 64, 96), offsets=True, levels=False
-    )
+        spacing_mm=1.5, patch_vox=(64, 80, 80), widths=(8, 24, 48, 64, 96), offsets=True, levels=False,
+        heat=False, vertebra_weight=3.0,
+    )  # fmt: skip
     """Only used by models that have this network; the others draw their masks from identification."""
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spondyl.anatomy import ORDER
+from spondyl.recipes.spondyl import StageSettings
 from spondyl.training.corpus import UNKNOWN
 from spondyl.training.patches import Patch
 
@@ -15,24 +16,26 @@ _NEIGHBOUR_SHARE = 0.1
 _OFFSET_UNIT_MM = 10.0
 
 
-def spine_loss(outputs: tuple[Tensor, ...], batch: Patch) -> tuple[Tensor, dict[str, float]]:
-    """Sum of the parts the outputs allow, and each part's value for the log.
+def spine_loss(
+    outputs: tuple[Tensor, ...], batch: Patch, stage: StageSettings
+) -> tuple[Tensor, dict[str, float]]:
+    """Weighted sum of the parts a stage learns, and each part's value for the log.
 
     Args:
         outputs: Of :class:`~spondyl.networks.spine_unet.SpineUNet`, any float type.
         batch: Targets with a leading batch axis.
+        stage: What is learnt.
     """
     fine = outputs[0].float()
     known = (batch.labels != UNKNOWN).float()
-    parts = {
-        "vertebra": _vertebra_loss(fine[:, 0], (batch.labels > 0).float(), known),
-        "heat": _heat_loss(fine[:, 1], batch.heat),
-    }
-    if fine.shape[1] >= 5:
+    parts = {"vertebra": _vertebra_loss(fine[:, 0], (batch.labels > 0).float(), known)}
+    if stage.heat:
+        parts["heat"] = _heat_loss(fine[:, 1], batch.heat)
+    if stage.offsets:
         parts["offset"] = _offset_loss(fine[:, 2:5], batch)
-    if len(outputs) > 1:
+    if stage.levels:
         parts["level"] = _level_loss(outputs[1].float(), batch.labels)
-    total = torch.stack(list(parts.values())).sum()
+    total = torch.stack(list(parts.values())).sum() + (stage.vertebra_weight - 1) * parts["vertebra"]
     return total, {name: float(part.detach()) for name, part in parts.items()}
 
 

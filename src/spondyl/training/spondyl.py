@@ -197,7 +197,7 @@ def _losses(
     network = network.cpu().eval()
     totals: dict[str, float] = {}
     for batch in DataLoader(stream, 1, sampler=range(patches), collate_fn=collate):
-        _, parts = spine_loss(network(batch.image), batch)
+        _, parts = spine_loss(network(batch.image), batch, recipe.stage(stage))
         for name, value in parts.items():
             totals[name] = totals.get(name, 0.0) + value / patches
     return {name: round(value, 4) for name, value in totals.items()}

@@ -91,7 +91,7 @@ def train_stage(
     for iteration in range(done + 1, settings.iterations + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(iteration, settings)
-        losses = _iterate(shared, optimizer, batches, settings, team.device)
+        losses = _iterate(shared, optimizer, batches, stream.recipe, stage, team.device)
         average.update_parameters(network)
         for name, value in losses.items():
             totals[name] = totals.get(name, 0.0) + value
@@ -127,10 +127,12 @@ def _iterate(
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
     batches: Iterator[Patch],
-    settings: TrainingSettings,
+    recipe: SpondylRecipe,
+    stage: str,
     device: torch.device,
 ) -> dict[str, float]:
     """One update of the weights; returns the mean losses of this process."""
+    settings = recipe.training
     optimizer.zero_grad(set_to_none=True)
     totals: dict[str, float] = {}
     shared = network if isinstance(network, nn.parallel.DistributedDataParallel) else None
@@ -140,7 +142,7 @@ def _iterate(
         with nullcontext() if shared is None or last else shared.no_sync():
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
                 outputs = network(batch.image)
-            loss, parts = spine_loss(outputs, batch)
+            loss, parts = spine_loss(outputs, batch, recipe.stage(stage))
             (loss / settings.accumulate).backward()
         for name, value in parts.items():
             totals[name] = totals.get(name, 0.0) + value / settings.accumulate
