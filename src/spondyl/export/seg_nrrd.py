@@ -37,7 +37,8 @@ def write_seg_nrrd(mask: Volume, path: Path | str) -> None:
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         stream.write(f"{header}\n\n".encode())
         with gzip.GzipFile("", "wb", 6, stream, mtime=0) as packed:
-            packed.write(mask.data.astype(np.uint8, copy=False).tobytes(order="F"))
+            for plane in mask.data.T:  # slice by slice: the mask of a large scan is not copied whole
+                packed.write(plane.astype(np.uint8, copy=False).tobytes())
 
 
 def _lattice(grid: Grid) -> Iterator[str]:

@@ -8,9 +8,10 @@ from scipy import ndimage
 
 from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.result import Measurement
-from spondyl.morphometry.sampling import Block, Sampler
+from spondyl.morphometry.sampling import Sampler, hu_block
 from spondyl.morphometry.shape import Shape
 from spondyl.spine import Flag
+from spondyl.volume import Volume
 
 __all__ = ["CONTRAST", "has_contrast", "trabecular_hu"]
 
@@ -87,7 +88,7 @@ def _region(axes: list[FloatArray], centre: FloatArray, semi: FloatArray) -> npt
     return np.asarray(oval & (np.abs(w - centre[2]) <= semi[2]))
 
 
-def has_contrast(sampler: Sampler, shape: Shape) -> bool:
+def has_contrast(volume: Volume, shape: Shape) -> bool:
     """Whether vessels before a lumbar vertebra are bright: 1.5 ml of even 120-500 HU without bone.
 
     Looked for where the aorta and the vena cava run, 4 to 44 mm before the body; chalk in their
@@ -97,8 +98,8 @@ def has_contrast(sampler: Sampler, shape: Shape) -> bool:
     u = np.arange(-_ASIDE_MM, _ASIDE_MM, 2.0)
     v = walls.front + np.arange(*_AHEAD_MM, 2.0)
     w = np.arange(walls.bottom, walls.top, 2.0)
-    block: Block = sampler.block(shape.frame, u, v, w)
-    even = ndimage.uniform_filter(np.nan_to_num(block.hu, nan=-1000.0), 3)
+    hu = hu_block(volume, shape.frame, u, v, w)
+    even = ndimage.uniform_filter(np.nan_to_num(hu, nan=-1000.0), 3)
     bright = (even > _CONTRAST_HU[0]) & (even < _CONTRAST_HU[1])
     found, count = ndimage.label(bright)
     if not count:

@@ -19,7 +19,6 @@ from spondyl.volume import Volume
 __all__ = ["Examined", "examine"]
 
 _REACH_MM: Final = 40.0
-_AHEAD_MM: Final = 80.0  # as far as vessels are looked for
 _C1, _C2, _S1, _S2 = (label_of(name) for name in ("C1", "C2", "S1", "S2"))
 
 
@@ -76,8 +75,7 @@ def examine(
     if vertebra.label not in (_C2, _S1):
         density = trabecular_hu(sampler, shape)
         if vertebra.region is Region.LUMBAR:
-            wide = Sampler(volume, mask, vertebra.label, vertebra.centroid_mm, _AHEAD_MM, box)
-            contrast = has_contrast(wide, shape)
+            contrast = has_contrast(volume, shape)
     reason = gates.partly_visible(shape) or gates.thick_slices(shape)
     if reason is not None:
         return Examined(reason, None, None, density, size, contrast)

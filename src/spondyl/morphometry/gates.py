@@ -62,7 +62,8 @@ def improbable(vertebra: Vertebra) -> Flag | None:
 
 def has_implant(sampler: Sampler) -> bool:
     """Metal or bone cement in the vertebra or near it: more than 30 mm3 above 2000 HU within 5 mm."""
-    return metal_near(sampler.hu > METAL_HU, sampler.labels == sampler.label, sampler.grid.spacing_mm)
+    metal = sampler.hu > METAL_HU
+    return bool(metal.any()) and metal_near(metal, sampler.labels == sampler.label, sampler.grid.spacing_mm)
 
 
 def implant(vertebra: Vertebra) -> Flag:

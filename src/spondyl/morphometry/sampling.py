@@ -1,6 +1,7 @@
 """Reading CT and mask along the axes of a vertebra, whatever the scan's own axes are."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +10,7 @@ from scipy import ndimage
 from spondyl.morphometry.frame import FloatArray, Frame
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Block", "Box", "Sampler"]
+__all__ = ["Block", "Box", "Sampler", "hu_block"]
 
 Box = tuple[slice, slice, slice]
 
@@ -47,7 +48,7 @@ class Sampler:
 
     Attributes:
         grid: Of the part of the scan that is kept.
-        hu: CT there, float32.
+        hu: CT there, a view of the scan.
         labels: VerSe numbers there.
         label: The vertebra's number.
     """
@@ -70,10 +71,15 @@ class Sampler:
         part = volume.cropped(start.tolist(), stop.tolist())
         self.label = label
         self.grid: Grid = part.grid
-        self.hu: npt.NDArray[np.float32] = part.data.astype(np.float32)
+        self.hu: npt.NDArray[Any] = part.data
         self.labels = mask.cropped(start.tolist(), stop.tolist()).data
-        own = (self.labels == label).astype(np.float32)
-        self._mask = ndimage.gaussian_filter(own, _MASK_BLUR_VOX, mode="nearest", truncate=3)
+        self._mask: npt.NDArray[np.float32] = ndimage.gaussian_filter(
+            (self.labels == label).view(np.uint8),
+            _MASK_BLUR_VOX,
+            output=np.float32,
+            mode="nearest",
+            truncate=3,
+        )
 
     @property
     def own_points_mm(self) -> FloatArray:
@@ -87,17 +93,42 @@ class Sampler:
 
     def block(self, frame: Frame, u: FloatArray, v: FloatArray, w: FloatArray) -> Block:
         """CT and mask on the lattice ``u x v x w`` of a frame."""
-        origin = self.grid.to_voxel(frame.origin_mm)
-        steps = self.grid.inverse[:3, :3] @ frame.axes
-        coordinates = (
-            origin[:, None, None, None]
-            + steps[:, 0, None, None, None] * u[:, None, None]
-            + steps[:, 1, None, None, None] * v[:, None]
-            + steps[:, 2, None, None, None] * w
-        ).astype(np.float32)
-        shape = np.array(self.grid.shape).reshape(3, 1, 1, 1)
-        outside = ((coordinates < -0.5) | (coordinates > shape - 0.5)).any(axis=0)
-        hu = ndimage.map_coordinates(self.hu, coordinates, order=1, mode="nearest")
-        mask = ndimage.map_coordinates(self._mask, coordinates, order=1, mode="nearest")
-        hu[outside], mask[outside] = np.nan, 0
-        return Block(u, v, w, hu, mask)
+        coordinates, outside = _lattice(self.grid, frame, u, v, w)
+        mask: npt.NDArray[np.float32] = ndimage.map_coordinates(
+            self._mask, coordinates, order=1, mode="nearest"
+        )
+        mask[outside] = 0
+        return Block(u, v, w, _values(self.hu, coordinates, outside), mask)
+
+
+def hu_block(
+    volume: Volume, frame: Frame, u: FloatArray, v: FloatArray, w: FloatArray
+) -> npt.NDArray[np.float32]:
+    """CT alone on the lattice ``u x v x w`` of a frame, ``(nu, nv, nw)``; NaN outside the scan."""
+    return _values(volume.data, *_lattice(volume.grid, frame, u, v, w))
+
+
+def _lattice(
+    grid: Grid, frame: Frame, u: FloatArray, v: FloatArray, w: FloatArray
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Voxel coordinates ``(3, nu, nv, nw)`` of a lattice, and which of them lie outside the image."""
+    origin = grid.to_voxel(frame.origin_mm)
+    steps = grid.inverse[:3, :3] @ frame.axes
+    coordinates = (
+        origin[:, None, None, None]
+        + steps[:, 0, None, None, None] * u[:, None, None]
+        + steps[:, 1, None, None, None] * v[:, None]
+        + steps[:, 2, None, None, None] * w
+    ).astype(np.float32)
+    shape = np.array(grid.shape).reshape(3, 1, 1, 1)
+    return coordinates, np.any((coordinates < -0.5) | (coordinates > shape - 0.5), axis=0)
+
+
+def _values(
+    hu: npt.NDArray[Any], coordinates: npt.NDArray[np.float32], outside: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float32]:
+    values: npt.NDArray[np.float32] = ndimage.map_coordinates(
+        hu, coordinates, np.float32, order=1, mode="nearest", prefilter=False
+    )
+    values[outside] = np.nan
+    return values
