@@ -57,8 +57,8 @@ def test_the_hash_is_that_of_sha256sum(scan_file):
 
 
 def test_the_data_beside_a_header_count(tmp_path):
-    header, data = tmp_path / "ct.mhd", tmp_path / "ct.raw"
-    header.write_text("NDims = 3")
+    header, data = tmp_path / "ct.mhd", tmp_path / "voxels.raw"
+    header.write_text("NDims = 3\nDimSize = 4 4 4\nElementType = MET_SHORT\nElementDataFile = voxels.raw\n")
     data.write_bytes(b"one")
     scan = Scan("ct", header)
     digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (header, data)]

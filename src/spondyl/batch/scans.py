@@ -43,10 +43,9 @@ class Scan:
     @property
     def files(self) -> tuple[Path, ...]:
         """Everything that is read; its content decides whether a scan has changed."""
-        if self.path.suffix.lower() != ".mhd":
-            return (self.path,)
-        data = (self.path.with_suffix(suffix) for suffix in (".raw", ".zraw"))
-        return (self.path, *(path for path in data if path.is_file()))
+        from spondyl.io.described import parts_of
+
+        return parts_of(self.path)
 
     @property
     def passed_over(self) -> tuple[str, ...]:
@@ -219,7 +218,7 @@ def _sha256(path: Path) -> str:
 def _stem(path: Path) -> str:
     """The file's name without the suffixes that say its format."""
     name = path.name.removesuffix(".gz")
-    for suffix in (".nii", ".mha", ".mhd", ".nrrd"):
+    for suffix in (".nii", ".mha", ".mhd", ".nrrd", ".nhdr"):
         name = name.removesuffix(suffix)
     return name or path.name
 

@@ -11,7 +11,7 @@ __all__ = ["IMAGE_SUFFIXES", "beside", "image_stem", "list_files", "looks_like_m
 
 logger = logging.getLogger(__name__)
 
-IMAGE_SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
+IMAGE_SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
 """Endings of files that may be scans."""
 
 _MASK_NAME = re.compile(r"(^|[._-])(msk|masks?|seg|segmentations?|labels?)$", re.IGNORECASE)

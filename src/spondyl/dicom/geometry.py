@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spondyl.dicom.duplicates import one_per_place
 from spondyl.dicom.slices import Slice
 from spondyl.errors import ImageError
-from spondyl.io.nifti import MAX_VOXELS, SPACING_RANGE_MM
+from spondyl.io.checks import MAX_VOXELS, SPACING_RANGE_MM
 from spondyl.volume import Grid
 
 __all__ = ["MAX_GAP_MM", "Stack", "arrange"]

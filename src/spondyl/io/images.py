@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spondyl.errors import ImageError, OutputError
 from spondyl.flag import Flag
-from spondyl.io import itk
+from spondyl.io import described, itk
 from spondyl.volume import Volume
 
 __all__ = ["AIR_HU", "NOT_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 AIR_HU = -1024
 """What missing voxels (NaN, infinite) become."""
 
-SUFFIXES = (".nii", ".nii.gz", *itk.READABLE)
+SUFFIXES = (".nii", ".nii.gz", *described.READABLE)
 """File name endings that can be read."""
 
 _MIN_SLICES = 4
@@ -36,8 +36,8 @@ def read_image(path: Path | str) -> Volume:
     """Read a CT.
 
     Args:
-        path: NIfTI (``.nii``, ``.nii.gz``); MetaImage / NRRD with the extra ``spondyl[itk]``; with the extra
-            ``spondyl[dicom]`` a folder, zip archive, DICOMDIR or file of a DICOM series.
+        path: NIfTI (``.nii``, ``.nii.gz``), MetaImage (``.mha``, ``.mhd``), NRRD (``.nrrd``, ``.nhdr``);
+            with the extra ``spondyl[dicom]`` a folder, zip archive, DICOMDIR or file of a DICOM series.
 
     Returns:
         Hounsfield units in the file's own voxel order: int16 where all are whole numbers of that
@@ -47,7 +47,7 @@ def read_image(path: Path | str) -> Volume:
     Raises:
         ImageError: no such file; not a readable 3-D image; fewer than four slices; values that
             cannot be HU.
-        MissingDependencyError: the format needs SimpleITK.
+        MissingDependencyError: a DICOM series, and its extra is not installed.
     """
     path = Path(path)
     if _is_dicom(path):
@@ -95,7 +95,6 @@ def read_voxels(path: Path) -> Volume:
 
     Raises:
         ImageError: no such file; not a readable 3-D image.
-        MissingDependencyError: the format needs SimpleITK.
     """
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where the parent cannot be looked into
         raise ImageError(f"{path}: a folder; expected an image file ({', '.join(SUFFIXES)})")
@@ -105,8 +104,8 @@ def read_voxels(path: Path) -> Volume:
         from spondyl.io.nifti import read_nifti
 
         return read_nifti(path)
-    if path.suffix.lower() in itk.READABLE:
-        return itk.read_itk(path)
+    if path.suffix.lower() in described.READABLE:
+        return described.read_described(path)
     raise ImageError(
         f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)}, or a DICOM series"
     )

@@ -49,7 +49,6 @@ def read_mask(path: Path | str, grid: Grid | None = None, *, numbering: MaskNumb
     Raises:
         AnnotationError: not readable, not whole numbers, numbers that are no vertebrae, or
             another grid than the scan's (or, in a folder, than the other files').
-        MissingDependencyError: the format needs SimpleITK.
     """
     path = Path(path)
     if path.is_dir():
@@ -74,7 +73,8 @@ def write_mask(mask: Volume, path: Path | str) -> None:
 
 def label_counts(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """``(256,)`` how many voxels have each number; by pieces, since numpy counts 64-bit copies."""
-    flat = labels.ravel(order="K")
+    upright = labels[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in labels.strides)]
+    flat = upright.ravel(order="K")  # no copy, which axes that run backwards would need
     counts = np.zeros(256, np.int64)
     for low in range(0, flat.size, _PIECE_VOX):
         piece = flat[low : low + _PIECE_VOX]

@@ -12,12 +12,10 @@ from spondyl.server.layout import CaseFiles
 from spondyl.server.settings import Settings
 from spondyl.volume import Volume
 
-__all__ = ["check_self_contained", "read_upload"]
+__all__ = ["read_upload"]
 
 _IMAGES: Final = (".nii", ".nii.gz", ".mha", ".nrrd")
 """Formats of one file. ``.mhd`` and ``.nhdr`` name another file, which would be read for the sender."""
-
-_HEADER: Final = 1 << 16
 
 
 def read_upload(files: CaseFiles, settings: Settings) -> Volume:
@@ -44,7 +42,6 @@ def read_upload(files: CaseFiles, settings: Settings) -> Volume:
     if len(images) > 1:
         raise ImageError(f"expected one scan, found {len(images)} images in one upload; send them one by one")
     if images:
-        check_self_contained(images[0])
         return read_image(images[0])
     from spondyl.dicom import is_dicom, read_series
 
@@ -54,32 +51,6 @@ def read_upload(files: CaseFiles, settings: Settings) -> Volume:
             " or a zip of these"
         )
     return read_series(folder).volume
-
-
-def check_self_contained(path: Path) -> None:
-    """Refuse a MetaImage or NRRD file whose voxels lie in another file: it could name any file of the server.
-
-    Raises:
-        ImageError: it does.
-    """
-    name = path.name.lower()
-    if not name.endswith((".mha", ".nrrd")):
-        return
-    with path.open("rb") as stream:
-        start = stream.read(_HEADER)
-    lines = [line.strip().lower() for line in start.splitlines()]
-    if name.endswith(".mha"):
-        fields = (line.partition(b"=") for line in lines)
-        outside = not any(
-            key.strip() == b"elementdatafile" and value.strip() == b"local" for key, _, value in fields
-        )
-    else:
-        header = lines[: lines.index(b"")] if b"" in lines else lines
-        outside = not start.startswith(b"NRRD") or any(
-            line.startswith((b"data file:", b"datafile:")) for line in header
-        )
-    if outside:
-        raise ImageError(f"{path.name}: its voxels lie in another file; send one file that holds all")
 
 
 def _is_zip(path: Path) -> bool:
