@@ -1,8 +1,6 @@
-"""A server with the page on a port of its own, and a browser that looks at it."""
+"""A browser that looks at the page."""
 
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-TOKEN = "a token of some length"
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = [
     "--no-sandbox",
@@ -28,27 +25,6 @@ ARGUMENTS = [
 
 
 @contextmanager
-def running_server(data: Path) -> Iterator[str]:
-    """The address of a server that works in this process."""
-    uvicorn = pytest.importorskip("uvicorn")
-    from spondyl.server.app import create_app
-    from spondyl.server.settings import Settings
-
-    settings = Settings.checked(data=data, token=TOKEN, threads=1)
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(settings), log_level="warning", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
-
-
-@contextmanager
 def browser_page(**context) -> Iterator:
     """A page of Debian's chromium; skips without it."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -61,6 +37,28 @@ def browser_page(**context) -> Iterator:
         sync_api.expect.set_options(timeout=180_000)
         yield page
         browser.close()
+
+
+def drop(page, *paths: Path) -> None:
+    """Drag files and folders of this machine onto the page, as a desktop does."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 640, "y": 400, "data": data})
+        page.locator("#drop").wait_for(state="hidden" if kind == "drop" else "visible")
+    session.detach()
+
+
+def complaints_of(page, address: str) -> list[str]:
+    """What the page complains of, or asks anybody else for, from now on."""
+    told: list[str] = []
+    page.on("pageerror", lambda error: told.append(str(error)))
+    page.on("console", lambda said: told.append(said.text) if said.type == "error" else None)
+    page.on(
+        "request",
+        lambda asked: None if asked.url.startswith((address, "data:", "blob:")) else told.append(asked.url),
+    )
+    return told
 
 
 def painted(page, plane: str, colour: tuple[int, int, int], *, within: int = 40) -> int:

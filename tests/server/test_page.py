@@ -5,7 +5,8 @@ import time
 import zipfile
 
 import pytest
-from page_helpers import TOKEN, browser_page, painted, running_server
+from page_helpers import browser_page, complaints_of, painted
+from server_client import running
 
 from spondyl.anatomy import COLOURS, LABEL_OF, NAMES, ORDER
 from spondyl.phantom import PhantomOptions, write_phantoms
@@ -14,6 +15,7 @@ expect = pytest.importorskip("playwright.sync_api", reason="playwright is not in
 
 pytestmark = pytest.mark.timeout(900)  # drawing without a graphics card on a busy machine
 
+TOKEN = "a token of some length"
 LADDER = [NAMES[label] for label in ORDER if NAMES[label] not in {"T13", "L6"}]
 
 
@@ -31,18 +33,11 @@ def phantom(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, logged in; it must not complain nor ask anybody else for anything."""
-    with running_server(tmp_path_factory.mktemp("data")) as address, browser_page() as page:
-        complaints, elsewhere = [], []
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-        page.on(
-            "request",
-            lambda asked: asked.url.startswith((address, "data:", "blob:")) or elsewhere.append(asked.url),
-        )
-        page.goto(address)
+    with running(tmp_path_factory.mktemp("data"), token=TOKEN) as client, browser_page() as page:
+        complaints = complaints_of(page, str(client.base_url))
+        page.goto(str(client.base_url))
         yield page
         assert [text for text in complaints if "401" not in text] == []
-        assert elsewhere == []
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +109,30 @@ def test_choosing_a_vertebra_goes_there(page, found):
     page.locator(".strip .level", has_text=found[0]).click()
     expect(chosen).to_have_attribute("data-name", found[0])
     expect(in_axial).to_have_text([found[0]])
+
+
+def test_a_click_in_3d_chooses_the_vertebra_there(page, found):
+    cell = page.locator("[data-plane=surface]")
+    x, y = resting(cell.locator(".tag", has_text=found[1]))
+    before = page.locator("[data-plane=axial] .where").inner_text()
+    page.mouse.click(x - 34, y)  # names stand beside what they name
+    expect(page.locator(".vertebrae [aria-current=true]")).to_have_attribute("data-name", found[1])
+    expect(page.locator("[data-plane=axial] .where")).not_to_have_text(before)
+    expect(page.locator("[data-plane=axial] .tag:visible")).to_have_text([found[1]])
+
+
+def test_the_second_best_numbering_is_one_click_away(page, found):
+    rest = page.locator(".card details", has_text="less likely")
+    if rest.count() and not page.locator(".alternative").first.is_visible():
+        rest.locator("summary").click()
+    page.locator(".alternative").first.get_by_role("button", name="Apply").click()
+    expect(page.locator("#undo")).to_be_enabled()
+    other = texts(page, ".vertebrae .name")
+    assert other != found
+    assert other in (shifted(found, -1), shifted(found, 1)) or {"T13", "L6"} & set(other)
+    wait_for_names(page, other)
+    page.keyboard.press("Control+z")
+    wait_for_names(page, found)
 
 
 def test_one_name_put_right_shifts_all_and_comes_back(page, found):

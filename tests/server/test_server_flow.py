@@ -13,6 +13,7 @@ from server_client import send, settled
 from readers import CENTRES
 from spondyl import read_image
 from spondyl.datasets import find_cases
+from spondyl.relabel import shift
 from spondyl.result import Result
 
 
@@ -107,6 +108,33 @@ def test_vertebrae_are_moved_deleted_and_added(working, case):
     assert working.get(case).json()["redo"] == 0
 
 
+def test_two_people_at_one_case_do_not_undo_each_other(working, case):
+    seen = working.get(f"{case}/result").headers["etag"]
+    first = {"kind": "relabel", "vertebra": "L1", "name": "T12"}
+    answer = working.post(f"{case}/corrections", json=first, headers={"If-Match": seen})
+    assert (answer.status_code, answer.headers["etag"] != seen) == (200, True)
+    late = working.post(f"{case}/corrections", json=first, headers={"If-Match": seen})
+    assert (late.status_code, "corrected elsewhere" in late.json()["detail"]) == (412, True)
+    assert working.post(f"{case}/undo", headers={"If-Match": seen}).status_code == 412
+    now = working.get(f"{case}/result")
+    assert now.headers["etag"] == answer.headers["etag"] == f'"{working.get(case).json()["revision"]}"'
+    assert [found["name"] for found in now.json()["vertebrae"]] == ["T12", "L1", "L5"]
+    undone = working.post(f"{case}/undo", headers={"If-Match": now.headers["etag"]})
+    assert undone.json()["history"] == []
+    assert undone.headers["etag"] not in {seen, now.headers["etag"]}  # the way back is a change, too
+    assert working.post(f"{case}/corrections", json=first).status_code == 200  # scripts may do without
+
+
+def test_a_correction_that_a_kill_cut_short_is_caught_up(working, case):
+    """The files were swapped, the list was not told."""
+    here = working.context
+    shift(here.data.case(case[-32:]).result, 1, image=here.data.case(case[-32:]).image)
+    assert working.get(case).json()["undo"] == 0
+    assert [one["name"] for one in working.get(f"{case}/result").json()["vertebrae"]] == ["L2", "L3", "S2"]
+    assert working.get(case).json()["undo"] == 1
+    assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 21, 22, 27}
+
+
 REFUSED = [
     ({"kind": "relabel", "vertebra": "C3", "name": "C4"}, "there is no C3"),
     ({"kind": "relabel", "vertebra": "X", "name": "C4"}, "'X' is not a vertebra name"),
@@ -155,6 +183,29 @@ def test_corrected_cases_become_a_data_set(working, case, tmp_path):
     assert spine.mask is None  # it would teach that L4 is background
     working.post(f"{case}/undo")
     working.post(f"{case}/undo")
+
+
+def test_training_takes_the_data_set(working, case, tmp_path):
+    """One step of each network, from what the server gave."""
+    pytest.importorskip("torch")
+    from spondyl.cli import app
+
+    working.post(f"{case}/corrections", json={"kind": "shift", "by": 1}).raise_for_status()
+    answer = working.get("/api/training-set").raise_for_status()
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "set")
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(TINY)
+    words = [tmp_path / "set", tmp_path / "set", tmp_path / "model", "--recipe", recipe, "--iterations", 1]
+    words += ["--checkpoints", tmp_path / "checkpoints", "--logs", tmp_path / "logs", "--device", "cpu"]
+    app(["train", "identification", *map(str, words)], result_action="return_value")
+    assert (tmp_path / "model" / "model.json").is_file()
+    working.post(f"{case}/undo")
+
+
+TINY = """name: spondyl
+identification: {spacing_mm: 4.0, patch_vox: [16, 16, 24], widths: [4, 8, 8]}
+training: {iterations: 1, batch_size: 1, warmup: 1, phantoms: 0}
+"""
 
 
 def test_files_of_a_result(working, case):

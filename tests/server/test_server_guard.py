@@ -64,6 +64,26 @@ def test_other_sites_cannot_change_anything(idle, headers, status):
     assert idle.delete(f"/api/cases/{'0' * 32}", headers=headers).status_code == status
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/api/login", "application/json"),
+        ("/auth/token", FORM),
+        (f"/api/cases/{'0' * 32}/corrections", "application/json"),
+    ],
+)
+def test_no_request_fills_the_memory(locked, path, kind):
+    def endless():
+        for _ in range(40):
+            yield bytes(1 << 16)
+
+    answer = locked.post(path, content=endless(), headers={**bearer(TOKEN), "Content-Type": kind})
+    assert answer.status_code == 413
+
+
 def test_the_page_itself_can(idle):
     origin = str(idle.base_url).rstrip("/")
     assert idle.delete(f"/api/cases/{'0' * 32}", headers={"Origin": origin}).status_code == 404

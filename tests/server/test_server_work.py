@@ -1,8 +1,10 @@
 """Cancelling, crashing, being killed: no case is lost, and none stays behind in a wrong state."""
 
 import json
+import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +18,9 @@ from server_client import send, settled
 
 from spondyl.errors import InputError
 from spondyl.server import Settings, serve
+from spondyl.server.dispatcher import Dispatcher, _why_ended
+from spondyl.server.layout import DataFolder
+from spondyl.server.store import Store
 from spondyl.server.worker import _told
 
 
@@ -105,6 +110,7 @@ def process(data, model):
         [sys.executable, "-c", "from spondyl.cli import main; main()", *words],
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     try:
         address = server.stderr.readline().split()[-1]
@@ -114,6 +120,51 @@ def process(data, model):
         server.kill()
         server.wait()
         server.stderr.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [(-9, "lack of memory"), (-11, "crashed (signal 11)"), (1, "exit code 1"), (0, "exit code 0")],
+)
+def test_only_a_kill_is_blamed_on_memory(code, told):
+    assert told in _why_ended(code)
+    assert ("memory" in _why_ended(code)) is (code == -9)
+
+
+def test_ctrl_c_is_no_failure_of_the_scan(tmp_path, reader_model, scan):
+    """A terminal sends it to every process of its group at once."""
+    with process(tmp_path / "data", reader_model) as (client, server):
+        case = send(client, scan).json()["id"]
+        wait_for(lambda: client.get(f"/api/cases/{case}").json()["state"] == "running")
+        orphans = wait_for(lambda: workers(server.pid))
+        os.killpg(server.pid, signal.SIGINT)
+        server.wait(30)
+        psutil.wait_procs(orphans, timeout=30)
+    store = Store(tmp_path / "data" / "cases.sqlite")
+    assert store.get(case).state in {"running", "done"}
+    store.close()
+
+
+def test_a_full_disk_stops_no_queue(tmp_path, monkeypatch):
+    """The list cannot be written twice; then it can."""
+    store, refusals = Store(tmp_path / "cases.sqlite"), iter([True, True])
+    monkeypatch.setattr("spondyl.server.dispatcher._AGAIN_S", 0.01)
+    monkeypatch.setattr(Dispatcher, "_work", lambda self, case: worked.append(case.id))
+    worked, claim = [], store.claim
+
+    def full():
+        if next(refusals, False):
+            raise sqlite3.OperationalError("database or disk is full")
+        return claim()
+
+    monkeypatch.setattr(store, "claim", full)
+    store.add("a", "A")
+    dispatcher = Dispatcher(store, DataFolder(tmp_path), Settings(data=tmp_path))
+    dispatcher.start()
+    wait_for(lambda: worked)
+    dispatcher.stop()
+    store.close()
+    assert worked == ["a"]
 
 
 def test_a_killed_server_resumes_its_jobs(tmp_path, reader_model, scan):

@@ -15,6 +15,7 @@ from spondyl.server import (
     routes_corrections,
     routes_results,
     routes_server,
+    routes_slicer,
     routes_training,
 )
 from spondyl.server.context import Context
@@ -82,6 +83,7 @@ def create_app(settings: Settings, *, work: bool = True) -> FastAPI:
         routes_corrections,
         routes_training,
         routes_server,
+        routes_slicer,
         docs_page,
     ):
         app.include_router(module.router)

@@ -3,22 +3,31 @@
 import contextlib
 import json
 import logging
+import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from spondyl.result import Result
-from spondyl.server.layout import DataFolder
+from spondyl.server.layout import CaseFiles, DataFolder
+from spondyl.server.recording import summary
 from spondyl.server.settings import Settings
 from spondyl.server.store import Case, Store
 
-__all__ = ["Dispatcher", "summary"]
+__all__ = ["Dispatcher"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _IDLE_S: Final = 300.0
 """After this long without work the worker ends, and gives its memory back."""
+
+_AGAIN_S: Final = 5.0
+"""Time until a change of the store that failed is tried again."""
 
 
 class Dispatcher:
@@ -70,7 +79,7 @@ class Dispatcher:
     def _run(self) -> None:
         while not self._stopping:
             self._news.clear()
-            case = self._store.claim()
+            case = self._written(self._store.claim)
             if case is not None:
                 self._work(case)
             elif not self._news.wait(_IDLE_S):
@@ -81,35 +90,44 @@ class Dispatcher:
         """One case from beginning to end, whatever the end is."""
         files = self._data.case(case.id)
         try:
-            with self._lock:
-                if self._stopping:
-                    return
-                self._current = case.id
-                if self._state(case.id) != "running":
-                    return  # cancelled before it began
-                worker = self._ready()
-                _send(worker, {"folder": str(files.folder), "name": case.name})
-            answer = self._listen(worker, case)
-        except OSError as error:
-            logger.exception("the worker cannot be started or reached")
-            answer = {"failed": f"the worker cannot be started: {error}"}
+            answer = self._ask(case, files)
+            found = summary(Result.read(files.result / "result.json")) if "done" in answer else {}
+        except Exception as error:  # the others go on, whatever becomes of one
+            logger.exception("case %s", case.id)
+            answer, found = {"failed": f"the worker cannot be reached, or left no result: {error}"}, {}
         finally:
             with self._lock:
                 self._current = None
         if self._stopping:
             return
         if "done" in answer:
-            self._store.move(
-                case.id,
-                ["running"],
-                "done",
-                progress=1.0,
-                **summary(Result.read(files.result / "result.json")),
-            )
+            self._written(lambda: self._store.move(case.id, ["running"], "done", progress=1.0, **found))
         else:
-            self._store.move(case.id, ["running"], "failed", error=answer["failed"])
+            self._written(lambda: self._store.move(case.id, ["running"], "failed", error=answer["failed"]))
         if self._state(case.id) != "done":
             files.clean()
+
+    def _ask(self, case: Case, files: CaseFiles) -> dict[str, Any]:
+        """Let the worker do a case; gives its last word."""
+        with self._lock:
+            self._current = case.id
+            if self._stopping or self._state(case.id) != "running":
+                return {"failed": "cancelled before it began"}
+            worker = self._ready()
+            _send(worker, {"folder": str(files.folder), "name": case.name})
+        return self._listen(worker, case)
+
+    def _written(self, change: Callable[[], T]) -> T | None:
+        """The outcome of a change of the store, tried again while the disk is full."""
+        while True:
+            try:
+                return change()
+            except sqlite3.Error:
+                if self._stopping:
+                    return None
+                logger.exception("the list of cases cannot be written; trying again in %g s", _AGAIN_S)
+                self._news.wait(_AGAIN_S)
+                self._news.clear()
 
     def _listen(self, worker: "subprocess.Popen[str]", case: Case) -> dict[str, Any]:
         """Follow a job to its end; gives the last line of the worker."""
@@ -118,11 +136,12 @@ class Dispatcher:
             answer: dict[str, Any] = json.loads(line)
             if "progress" not in answer:
                 return answer
-            self._store.move(case.id, ["running"], "running", **answer)
+            with contextlib.suppress(sqlite3.Error):  # a full disk; progress can do without
+                self._store.move(case.id, ["running"], "running", **answer)
         code = worker.wait()
         _close(worker)
         logger.warning("the worker ended with code %s on case %s", code, case.id)
-        return {"failed": "the worker was killed, most likely for lack of memory; crop the scan to the spine"}
+        return {"failed": _why_ended(code)}
 
     def _ready(self) -> "subprocess.Popen[str]":
         """The worker, started if there is none."""
@@ -133,6 +152,7 @@ class Dispatcher:
                 stdout=subprocess.PIPE,
                 text=True,
                 encoding="utf-8",
+                start_new_session=True,  # Ctrl-C is for the server, which ends its worker itself
             )
             assert self._worker.stdin is not None
             self._worker.stdin.write(self._settings.model_dump_json() + "\n")
@@ -153,14 +173,13 @@ class Dispatcher:
             return None
 
 
-def summary(result: Result) -> dict[str, Any]:
-    """What the store keeps of a result."""
-    return {
-        "vertebrae": [found.name for found in result.vertebrae],
-        "numbering_probability": result.numbering_probability,
-        "flags": [{"code": flag.code, "message": flag.message} for flag in result.flags],
-        "corrections": len(result.history),
-    }
+def _why_ended(code: int) -> str:
+    """What people are told about a worker that ended in the middle of a case."""
+    if code == -signal.SIGKILL:
+        return "the worker was killed, most likely for lack of memory; crop the scan to the spine"
+    if code < 0:
+        return f"the worker crashed (signal {-code}); the log of the server may say more"
+    return f"the worker broke off (exit code {code}); the log of the server says why"
 
 
 def _close(worker: "subprocess.Popen[str]") -> None:

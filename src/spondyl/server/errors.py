@@ -1,6 +1,9 @@
 """Answers that are not a success: every one is ``{"detail": "a sentence"}``."""
 
+import errno
+import logging
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +17,8 @@ from starlette.exceptions import HTTPException
 from spondyl.errors import InputError, MissingDependencyError, SpondylError
 
 __all__ = ["ApiError", "Problem", "add_error_answers", "answers"]
+
+logger = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -37,7 +42,8 @@ _MEANINGS: Final = {
     403: "The request comes from a page of another site.",
     404: "There is no such case, file or page.",
     409: "The case is not in a state for this.",
-    413: "The upload is too large.",
+    412: "The result is no longer the one in If-Match: somebody else corrected it meanwhile.",
+    413: "The request is too large.",
     415: "The request is no multipart/form-data.",
     422: "Something given cannot be used.",
     501: "An optional part of the program is not installed.",
@@ -74,6 +80,17 @@ def add_error_answers(app: FastAPI, root: Path) -> None:
     app.add_exception_handler(InputError, answer(lambda _: 422, told))
     app.add_exception_handler(MissingDependencyError, answer(lambda _: 501, told))
     app.add_exception_handler(SpondylError, answer(lambda _: 507, told))
+    app.add_exception_handler(OSError, answer(lambda _: 507, _disk_trouble))
+    app.add_exception_handler(sqlite3.OperationalError, answer(lambda _: 507, _disk_trouble))
+
+
+def _disk_trouble(error: OSError | sqlite3.OperationalError) -> str:
+    """What is told of a disk that refuses; the log knows which file."""
+    logger.error("a request failed: %s", error)
+    full = getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "full" in str(error)
+    if full:
+        return "the disk of the server is full; delete cases that are no longer needed"
+    return f"the server cannot use its disk: {getattr(error, 'strerror', None) or error}"
 
 
 def _first_mistake(error: RequestValidationError) -> str:

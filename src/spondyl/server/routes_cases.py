@@ -13,7 +13,7 @@ from spondyl.server.schemas import CaseInfo
 from spondyl.server.store import Case, Order, State
 from spondyl.server.uploads import receive_files, shown_name
 
-__all__ = ["accept_upload", "router"]
+__all__ = ["UPLOAD_BODY", "accept_upload", "router"]
 
 router = APIRouter(prefix="/api", tags=["cases"])
 
@@ -41,24 +41,30 @@ UPLOAD_BODY = {
 }
 
 
-async def accept_upload(request: Request, here: Context) -> Case:
+async def accept_upload(request: Request, here: Context, *, field: str = "files") -> Case:
     """Receive one scan and put it into the queue.
 
     Raises:
         ApiError: see :func:`spondyl.server.uploads.receive_files`; nothing is kept.
+        OSError: the same.
     """
     case = uuid.uuid4().hex
     settings = here.settings
     incoming = here.data.incoming(case)
     try:
         names = await receive_files(
-            request, incoming, most_bytes=settings.max_upload_mb << 20, most_files=settings.max_files
+            request,
+            incoming,
+            most_bytes=settings.max_upload_mb << 20,
+            most_files=settings.max_files,
+            field=field,
         )
         here.data.accept(case)
+        added = here.store.add(case, shown_name(names))
     except BaseException:
         shutil.rmtree(incoming, ignore_errors=True)
+        here.data.remove(case)
         raise
-    added = here.store.add(case, shown_name(names))
     here.dispatcher.wake()
     return added
 

@@ -1,46 +1,62 @@
 """Corrections by hand: every file follows, and every one can be taken back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Annotated, assert_never
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Response
 
 from spondyl import relabel as corrections
 from spondyl.errors import InputError
 from spondyl.result import Result
 from spondyl.result_history import Correction
 from spondyl.server.context import CaseId, Context, Here
-from spondyl.server.dispatcher import summary
-from spondyl.server.display import factors_of, write_display_mask
-from spondyl.server.errors import answers
+from spondyl.server.display import factors_of
+from spondyl.server.errors import ApiError, answers
 from spondyl.server.layout import CaseFiles
-from spondyl.server.schemas import Add, Correcting, Delete, Move, Relabel, Shift
+from spondyl.server.recording import caught_up, record
+from spondyl.server.schemas import Add, Correcting, Delete, Move, Relabel, Shift, tag_of
 
 __all__ = ["router"]
 
-router = APIRouter(prefix="/api/cases/{case}", tags=["corrections"], responses=answers(404, 409, 422, 507))
+router = APIRouter(
+    prefix="/api/cases/{case}", tags=["corrections"], responses=answers(404, 409, 412, 422, 507)
+)
 
 Change = Callable[[Path, Path | None], Result]
 """From the folder of a result, and its scan, to what it holds after a correction."""
 
+Revised = tuple[Result, int]
+"""A result and its revision."""
+
+Seen = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        max_length=40,
+        description="ETag of the result that is corrected; another one meanwhile is not touched (412).",
+    ),
+]
+
 
 @router.post("/corrections")
-async def correct(case: CaseId, correcting: Correcting, here: Here) -> Result:
+async def correct(
+    case: CaseId, correcting: Correcting, here: Here, answer: Response, seen: Seen = None
+) -> Result:
     """Correct a result; gives it as it is now. What was taken back before can no longer be made again."""
-    return await here.heavily(_correct, case, here, _change_of(correcting))
+    return _tagged(answer, await here.heavily(_correct, case, here, seen, _change_of(correcting)))
 
 
 @router.post("/undo")
-async def undo(case: CaseId, here: Here) -> Result:
+async def undo(case: CaseId, here: Here, answer: Response, seen: Seen = None) -> Result:
     """Take the last correction back."""
-    return await here.heavily(_undo, case, here)
+    return _tagged(answer, await here.heavily(_undo, case, here, seen))
 
 
 @router.post("/redo")
-async def redo(case: CaseId, here: Here) -> Result:
+async def redo(case: CaseId, here: Here, answer: Response, seen: Seen = None) -> Result:
     """Make the correction again that was taken back last."""
-    return await here.heavily(_redo, case, here)
+    return _tagged(answer, await here.heavily(_redo, case, here, seen))
 
 
 def _change_of(correcting: Correcting) -> Change:
@@ -65,34 +81,40 @@ def _change_of(correcting: Correcting) -> Change:
             assert_never(correcting)
 
 
-def _correct(case: str, here: Context, change: Change) -> Result:
+def _correct(case: str, here: Context, seen: str | None, change: Change) -> Revised:
     with here.alone(case):
-        files, before = _before(case, here)
-        return _record(case, here, change(files.result, _scan(files, before, here)), undone=[])
+        files, before = _before(case, here, seen)
+        after = change(files.result, _scan(files, before, here))
+        return after, record(case, here, after, undone=[])
 
 
-def _undo(case: str, here: Context) -> Result:
+def _undo(case: str, here: Context, seen: str | None) -> Revised:
     with here.alone(case):
-        files, before = _before(case, here)
+        files, before = _before(case, here, seen)
         after = corrections.undo(files.result, image=_scan(files, before, here))
         undone = [*here.case(case).undone, before.history[-1].model_dump(mode="json")]
-        return _record(case, here, after, undone=undone)
+        return after, record(case, here, after, undone=undone)
 
 
-def _redo(case: str, here: Context) -> Result:
+def _redo(case: str, here: Context, seen: str | None) -> Revised:
     with here.alone(case):
-        files, before = _before(case, here)
+        files, before = _before(case, here, seen)
         undone = here.case(case).undone
         if not undone:
             raise InputError("nothing to redo: no correction was taken back")
         again = Correction.model_validate(undone[-1])
         after = corrections.redo(files.result, again, image=_scan(files, before, here))
-        return _record(case, here, after, undone=undone[:-1])
+        return after, record(case, here, after, undone=undone[:-1])
 
 
-def _before(case: str, here: Context) -> tuple[CaseFiles, Result]:
-    files = here.done(case)
-    return files, Result.read(files.result / "result.json")
+def _before(case: str, here: Context, seen: str | None) -> tuple[CaseFiles, Result]:
+    """Refuses a correction of a result that is no longer the one its sender saw."""
+    result, revision = caught_up(case, here)
+    if seen not in {None, "*", tag_of(revision)}:
+        raise ApiError(
+            412, "this scan was corrected elsewhere meanwhile, so nothing was changed; look at it again"
+        )
+    return here.data.case(case), result
 
 
 def _scan(files: CaseFiles, result: Result, here: Context) -> Path | None:
@@ -101,10 +123,7 @@ def _scan(files: CaseFiles, result: Result, here: Context) -> Path | None:
     return files.image if whole and result.measurements is not None else None
 
 
-def _record(case: str, here: Context, result: Result, *, undone: Sequence[dict[str, Any]]) -> Result:
-    """Let the mask on the display's grid and what lists show follow."""
-    write_display_mask(here.data.case(case), result, here.settings.max_display_voxels)
-    here.store.move(
-        case, ["done"], "done", **summary(result), undone=undone, finished=here.case(case).finished
-    )
+def _tagged(answer: Response, revised: Revised) -> Result:
+    result, revision = revised
+    answer.headers["ETag"] = tag_of(revision)
     return result

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
@@ -17,6 +17,8 @@ from spondyl.result import Result
 from spondyl.server.context import CaseId, Context, Here, stream_file
 from spondyl.server.display import factors_of
 from spondyl.server.errors import ApiError, answers
+from spondyl.server.recording import caught_up
+from spondyl.server.schemas import tag_of
 from spondyl.server.strips import Plane, Strip, place_vertebrae
 
 __all__ = ["file_answer", "router", "temporary_zip"]
@@ -32,9 +34,11 @@ def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/result", responses=answers(404, 409, 422))
-async def get_result(case: CaseId, here: Here) -> Result:
-    """What was found: the content of ``result.json``."""
-    return await here.heavily(_result, case, here)
+async def get_result(case: CaseId, here: Here, answer: Response) -> Result:
+    """What was found: the content of ``result.json``. Its ETag goes into ``If-Match`` of corrections."""
+    result, revision = await here.heavily(_result, case, here)
+    answer.headers["ETag"] = tag_of(revision)
+    return result
 
 
 @router.get(
@@ -70,7 +74,7 @@ async def get_strip(case: CaseId, plane: Plane, here: Here) -> StreamingResponse
 @router.get("/strip/{plane}.json", responses=answers(404, 409, 422))
 async def get_strip_place(case: CaseId, plane: Plane, here: Here) -> Strip:
     """Where the picture lies in the patient, and where every vertebra is in it."""
-    result = await here.heavily(_result, case, here)
+    result, _ = await here.heavily(_result, case, here)
     return place_vertebrae(here.done(case).strip(plane, ".json"), result)
 
 
@@ -108,10 +112,9 @@ def temporary_zip(path: Path, name: str) -> FileResponse:
     )
 
 
-def _result(case: str, here: Context) -> Result:
-    files = here.done(case)
+def _result(case: str, here: Context) -> tuple[Result, int]:
     with here.alone(case):
-        return Result.read(files.result / "result.json")
+        return caught_up(case, here)
 
 
 def _file(case: str, name: str, here: Context) -> StreamingResponse:

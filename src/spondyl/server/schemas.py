@@ -6,11 +6,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from spondyl.server.store import Case, State
 
-__all__ = ["CaseInfo", "Correcting", "ServerInfo", "Told"]
+__all__ = ["CaseInfo", "Correcting", "ServerInfo", "Told", "tag_of"]
 
 Name = Annotated[str, Field(max_length=8, description="C1-C7, T1-T13, L1-L6, S1 or S2.")]
 Millimetre = Annotated[float, Field(ge=-100_000, le=100_000, allow_inf_nan=False)]
 PointMm = Annotated[tuple[Millimetre, Millimetre, Millimetre], Field(description="x, y, z in RAS+ mm.")]
+
+
+def tag_of(revision: int) -> str:
+    """The ETag of a result."""
+    return f'"{revision}"'
 
 
 class Told(BaseModel):
@@ -40,6 +45,7 @@ class CaseInfo(BaseModel):
     corrected: bool = Field(description="Whether a hand corrected it.")
     undo: int = Field(description="Corrections that can be taken back.")
     redo: int = Field(description="Corrections taken back that can be made again.")
+    revision: int = Field(description="Of the result; its ETag, without the quotes.")
 
     @classmethod
     def of(cls, case: Case, position: int | None) -> "CaseInfo":
@@ -60,6 +66,7 @@ class CaseInfo(BaseModel):
             corrected=case.corrections > 0,
             undo=case.corrections,
             redo=len(case.undone),
+            revision=case.revision,
         )
 
 

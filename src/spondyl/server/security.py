@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -47,9 +48,13 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-_PRIVATE: Final = "/api/"
+_PRIVATE: Final = ("/api/", "/info/", "/session/", "/infer/", "/auth/token/valid")
 _OPEN: Final = frozenset({"/api/health", "/api/login"})
 """Below which a token is needed, and those that need none. The page itself holds no secret."""
+
+_UPLOADS: Final = ("/api/cases", "/session/", "/infer/")
+_MOST_BODY: Final = 1 << 20
+"""Those that take scans, with limits of their own; the body of any other request, bytes."""
 
 
 class Guard:
@@ -82,7 +87,7 @@ class Guard:
 
         refusal = self._refusal(scope)
         if refusal is None:
-            await self._app(scope, receive, send_guarded)
+            await self._app(scope, _bounded(scope, receive), send_guarded)
         else:
             await refusal(scope, receive, send_guarded)
 
@@ -133,6 +138,24 @@ def _from_here(headers: Headers) -> bool:
     if origin is None:
         return True
     return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """Let nobody fill the memory through a request that is read as a whole."""
+    path = scope["path"]
+    if path == _UPLOADS[0] or path.startswith(_UPLOADS[1:]):
+        return receive
+    size = 0
+
+    async def receive_little() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > _MOST_BODY:
+            raise HTTPException(413, f"more than {_MOST_BODY >> 10} kB in a request that is no upload")
+        return message
+
+    return receive_little
 
 
 def _refused(status: int, why: str) -> JSONResponse:

@@ -41,7 +41,8 @@ CREATE TABLE IF NOT EXISTS cases (
     numbering_probability REAL,
     flags TEXT NOT NULL DEFAULT '[]',
     corrections INTEGER NOT NULL DEFAULT 0,
-    undone TEXT NOT NULL DEFAULT '[]'
+    undone TEXT NOT NULL DEFAULT '[]',
+    revision INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS cases_by_state ON cases (state, place);
 """
@@ -75,6 +76,7 @@ class Case:
         flags: ``{"code":, "message":}``.
         corrections: How many there are.
         undone: Corrections taken back, newest last, as JSON values.
+        revision: Of the result; counts corrections, undone and made again.
     """
 
     id: str
@@ -91,6 +93,7 @@ class Case:
     flags: tuple[dict[str, str], ...]
     corrections: int
     undone: tuple[dict[str, Any], ...]
+    revision: int
 
 
 class Store:
@@ -166,16 +169,17 @@ class Store:
 
     def claim(self) -> Case | None:
         """Take the next queued case; it is running from now on."""
-        rows = self._read("SELECT id FROM cases WHERE state = 'queued' ORDER BY place LIMIT 1")
-        if not rows:
-            return None
-        case = str(rows[0][0])
-        if not self.move(
-            case, ["queued"], "running", progress=0.0, step="starting", error=None, finished=None
-        ):
-            return None
         with self._writing() as run:
-            run("UPDATE cases SET attempts = attempts + 1 WHERE id = ?", (case,))
+            rows = self._read("SELECT id FROM cases WHERE state = 'queued' ORDER BY place LIMIT 1")
+            if not rows:
+                return None
+            case = str(rows[0][0])
+            run(
+                "UPDATE cases SET state = 'running', progress = 0, step = 'starting', error = NULL,"
+                " finished = NULL, attempts = attempts + 1 WHERE id = ?",
+                (case,),
+            )
+        self._changed(case)
         return self.get(case)
 
     def move(self, case: str, start: Collection[State], end: State, **values: Any) -> bool:
@@ -247,10 +251,11 @@ class Store:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield lambda sql, values: self._connection.execute(sql, values).rowcount
+                self._connection.execute("COMMIT")
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # a full disk may have ended it already
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 def _case(row: sqlite3.Row) -> Case:

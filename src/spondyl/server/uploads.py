@@ -1,7 +1,5 @@
 """Uploads, written to disk as they come: no more than a megabyte of one is ever in memory."""
 
-import errno
-import logging
 import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -10,6 +8,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
 
 from spondyl.server.errors import ApiError
 
@@ -18,63 +17,72 @@ if TYPE_CHECKING:
 
 __all__ = ["SUFFIXES", "receive_files", "shown_name"]
 
-logger = logging.getLogger(__name__)
-
 SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".nrrd", ".zip", ".dcm")
 """Endings kept on disk. All else of a name is ours, so no name can lead anywhere."""
 
 _CHUNK: Final = 1 << 20
-_FIELD: Final = "files"
 
 
-async def receive_files(request: Request, folder: Path, *, most_bytes: int, most_files: int) -> list[str]:
+async def receive_files(
+    request: Request, folder: Path, *, most_bytes: int, most_files: int, field: str = "files"
+) -> list[str]:
     """Write the files of a ``multipart/form-data`` request into a new folder.
 
     Args:
-        request: Its field ``files`` holds one file or many; other fields are left out.
+        request: One field holds one file or many; other fields are left out.
         folder: Where to; made here. Files are called ``00000.nii.gz`` and so on.
         most_bytes: Of the whole request.
         most_files: In it.
+        field: Its name.
 
     Returns:
         The names the files had, in order.
 
     Raises:
-        ApiError: no such request (400, 415), too large or too many (413), no file (422), or a full
-            disk (507). The caller deletes the folder.
+        ApiError: no such request (400, 415), too large or too many (413), no file (422).
+        OSError: a full disk, most likely. Whatever is raised, the caller deletes the folder.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise ApiError(415, f"expected multipart/form-data with the field {_FIELD!r}")
-    too_large = f"more than {most_bytes >> 20} MB in one upload; crop the scan, or ask for a higher limit"
+        raise ApiError(415, f"expected multipart/form-data with the field {field!r}")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > most_bytes:
-        raise ApiError(413, too_large)
-    folder.mkdir(mode=0o700)
-    sink = _Sink(folder, most_files)
-    total, waiting = 0, bytearray()
+        raise _too_large(most_bytes)
+    sink = _Sink(folder, most_files, field)
     try:
-        parser = MultipartParser(options[b"boundary"], sink.callbacks())
-        async for chunk in request.stream():
-            total += len(chunk)
-            if total > most_bytes:
-                raise ApiError(413, too_large)
-            waiting += chunk
-            if len(waiting) >= _CHUNK:
-                await run_in_threadpool(parser.write, bytes(waiting))
-                waiting.clear()
-        await run_in_threadpool(parser.write, bytes(waiting))
+        folder.mkdir(mode=0o700)
+        await _feed(MultipartParser(options[b"boundary"], sink.callbacks()), request, most_bytes)
     except (MultipartParseError, ValueError) as error:
         raise ApiError(400, f"damaged multipart/form-data: {error}") from error
-    except OSError as error:
-        raise _disk_error(error) from error
+    except ClientDisconnect:
+        raise ApiError(400, "the upload was cut short") from None  # nobody is there to read it
     finally:
         sink.close()
     if not sink.complete:
         raise ApiError(400, "the upload was cut short; send it again")
     if not sink.names:
-        raise ApiError(422, f"no file in the field {_FIELD!r}")
+        raise ApiError(422, f"no file in the field {field!r}")
     return sink.names
+
+
+async def _feed(parser: MultipartParser, request: Request, most_bytes: int) -> None:
+    """Parse a request as it comes, a megabyte at a time and beside the loop that serves the others."""
+    total, waiting = 0, bytearray()
+    async for chunk in request.stream():
+        total += len(chunk)
+        if total > most_bytes:
+            raise _too_large(most_bytes)
+        waiting += chunk
+        if len(waiting) >= _CHUNK:
+            await run_in_threadpool(parser.write, bytes(waiting))
+            waiting.clear()
+    await run_in_threadpool(parser.write, bytes(waiting))
+
+
+def _too_large(most_bytes: int) -> ApiError:
+    return ApiError(
+        413, f"more than {most_bytes >> 20} MB in one upload; crop the scan, or ask for a higher limit"
+    )
 
 
 def shown_name(names: list[str]) -> str:
@@ -95,12 +103,13 @@ def shown_name(names: list[str]) -> str:
 class _Sink:
     """Where the parser puts what it finds."""
 
-    def __init__(self, folder: Path, most_files: int) -> None:
+    def __init__(self, folder: Path, most_files: int, field: str) -> None:
         self.names: list[str] = []
         self.complete = False
         self._folder = folder
         self._most_files = most_files
         self._stream: BinaryIO | None = None
+        self._wanted = field.encode()
         self._field = self._value = b""
         self._disposition = b""
 
@@ -137,7 +146,7 @@ class _Sink:
 
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if options.get(b"name") != _FIELD.encode() or not options.get(b"filename"):
+        if options.get(b"name") != self._wanted or not options.get(b"filename"):
             return
         if len(self.names) >= self._most_files:
             raise ApiError(
@@ -154,10 +163,3 @@ class _Sink:
 
     def _end(self) -> None:
         self.complete = True
-
-
-def _disk_error(error: OSError) -> ApiError:
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ApiError(507, "the disk of the server is full; delete cases that are no longer needed")
-    logger.error("an upload cannot be written: %s", error)
-    return ApiError(507, f"the upload cannot be written: {error.strerror or 'disk error'}")

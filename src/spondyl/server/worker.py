@@ -10,6 +10,7 @@ import logging
 import os
 import queue
 import resource
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -65,6 +66,7 @@ def main() -> None:
     """Serve jobs until the standard input ends; the first line of it holds the settings."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # whatever a library prints must not be taken for an answer
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # sent to all of a service; the server ends us
     settings = Settings.model_validate_json(sys.stdin.readline())
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: worker: %(message)s")
     _bound_memory(settings)

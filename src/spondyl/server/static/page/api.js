@@ -19,7 +19,7 @@ async function request(path, options = {}) {
     await login();
     return request(path, options);
   }
-  if (!answer.ok) throw new Error(await reasonOf(answer));
+  if (!answer.ok) throw Object.assign(new Error(await reasonOf(answer)), { status: answer.status });
   return answer;
 }
 
@@ -60,11 +60,11 @@ function reasonIn(text) {
 }
 
 const json = async (path, options) => (await request(path, options)).json();
-const send = (path, body) =>
+const send = (path, body, headers = {}) =>
   request(path, {
     method: "POST",
     body: body && JSON.stringify(body),
-    headers: body ? { "Content-Type": "application/json" } : {},
+    headers: body ? { "Content-Type": "application/json", ...headers } : headers,
   });
 const post = async (path, body) => (await send(path, body)).json();
 
@@ -77,10 +77,14 @@ export const cancelCase = (id) => post(`${at(id)}/cancel`);
 export const retryCase = (id) => post(`${at(id)}/retry`);
 export const deleteCase = (id) => request(at(id), { method: "DELETE" });
 
-export const getResult = (id, signal) => json(`${at(id)}/result`, { signal });
-export const correct = (id, correction) => post(`${at(id)}/corrections`, correction);
-export const undo = (id) => post(`${at(id)}/undo`);
-export const redo = (id) => post(`${at(id)}/redo`);
+/** A result, with `etag`: which one it is. Corrections of another one than `seen` are refused (status 412). */
+const tagged = async (answer) => Object.assign(await answer.json(), { etag: answer.headers.get("ETag") });
+const about = (seen) => ({ "If-Match": seen.etag });
+
+export const getResult = async (id, signal) => tagged(await request(`${at(id)}/result`, { signal }));
+export const correct = async (id, seen, body) => tagged(await send(`${at(id)}/corrections`, body, about(seen)));
+export const undo = async (id, seen) => tagged(await send(`${at(id)}/undo`, null, about(seen)));
+export const redo = async (id, seen) => tagged(await send(`${at(id)}/redo`, null, about(seen)));
 
 const bytes = async (path, signal) => (await request(path, { signal })).arrayBuffer();
 export const getImage = (id, signal) => bytes(`${at(id)}/image`, signal);

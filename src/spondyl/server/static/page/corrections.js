@@ -10,15 +10,35 @@ const EXTRA = ["T13", "L6"];
 
 /** @param {function(): number[]} crosshair where it stands, mm @param {function} reload shows the new result */
 export function corrections(crosshair, reload) {
+  let turn = Promise.resolve();
+
+  /** One after the other, so that each is about the result on the screen. */
+  function inTurn(id, work) {
+    turn = turn.then(() => attempt(() => (id === state.current ? work() : null)));
+    return turn;
+  }
+
   /** Send one or several, one after the other; the last result is shown. */
-  async function send(requests, said) {
+  function send(requests, said) {
     const id = state.current;
-    await attempt(async () => {
-      let result = null;
-      for (const request of requests) result = await api.correct(id, request);
+    return inTurn(id, async () => {
+      let result = state.result;
+      await unlessOutdated(id, async () => {
+        for (const request of requests) result = await api.correct(id, result, request);
+      });
       await show(id, result, said);
       toast(said, { action: { label: "Undo", run: undo } });
     });
+  }
+
+  /** Somebody else was quicker: show what is there now, and say that nothing was changed. */
+  async function unlessOutdated(id, work) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error.status === 412) await refresh(id);
+      throw error;
+    }
   }
 
   async function show(id, result, said) {
@@ -29,15 +49,17 @@ export function corrections(crosshair, reload) {
     state.putCase(one);
   }
 
-  async function undo() {
-    const id = state.current;
-    await attempt(async () => show(id, await api.undo(id), "The last correction was taken back"));
-  }
+  const refresh = async (id) => show(id, await api.getResult(id), "This scan was corrected elsewhere");
 
-  async function redo() {
+  const isOutdated = () => state.result && state.openCase && state.result.etag !== `"${state.openCase.revision}"`;
+  state.on("current", () => isOutdated() && inTurn(state.current, () => isOutdated() && refresh(state.current)));
+
+  const step = (run, said) => () => {
     const id = state.current;
-    await attempt(async () => show(id, await api.redo(id), "The correction was made again"));
-  }
+    return inTurn(id, async () => show(id, await unlessOutdated(id, () => run(id, state.result)), said));
+  };
+  const undo = step(api.undo, "The last correction was taken back");
+  const redo = step(api.redo, "The correction was made again");
 
   async function rename(name) {
     if (!name) return;

@@ -58,6 +58,9 @@ async function sendOne(one, done) {
   }
 }
 
+/** Leaving the page would break off what is being sent. */
+addEventListener("beforeunload", (event) => state.uploads.length && event.preventDefault());
+
 /** Let the person choose files, or a folder. */
 export function choose(folder, done) {
   const input = document.createElement("input");

@@ -4,6 +4,7 @@
 
 import { NVImage, NVMesh, Niivue, SLICE_TYPE } from "../vendor/niivue/index.js";
 import { VERTEBRAE, labelTable } from "../anatomy.js";
+import { MOST_WITHOUT_CARD, drawsBySoftware, reduced } from "./reduce.js";
 import { Framing, PLANES, Tile } from "./slices.js";
 import { surfaces } from "./surface.js";
 
@@ -49,6 +50,7 @@ export class Viewer extends EventTarget {
     });
     await viewer.slices.attachToCanvas(slices, false);
     await viewer.surfaces.attachToCanvas(surfaces, true);
+    viewer.most = drawsBySoftware(viewer.slices.gl) ? MOST_WITHOUT_CARD : Infinity;
     viewer.fit();
     viewer.#takeOverFraming();
     viewer.#announceDrawing();
@@ -64,7 +66,7 @@ export class Viewer extends EventTarget {
    */
   async load(scan, mask, { low, high, opacity }, signal) {
     const grey = { cal_min: low, cal_max: high, colormap: "gray" };
-    const volumes = [await imageIn(scan, grey), await imageIn(mask, { opacity })];
+    const volumes = [await imageIn(scan, this.most, grey), await imageIn(mask, this.most, { opacity })];
     signal.throwIfAborted();
     this.#show(volumes);
     this.framing.reset();
@@ -74,7 +76,7 @@ export class Viewer extends EventTarget {
 
   /** Another label map of the same scan. */
   async setMask(file, opacity, signal) {
-    const mask = await imageIn(file, { opacity });
+    const mask = await imageIn(file, this.most, { opacity });
     signal.throwIfAborted();
     this.#show([this.slices.volumes[0], mask]);
     this.#refresh(1);
@@ -290,8 +292,7 @@ export class Viewer extends EventTarget {
   }
 }
 
-/** NiiVue goes by the name; gzip begins with 1f. */
-function imageIn(file, look) {
-  const name = new Uint8Array(file, 0, 1)[0] === 0x1f ? "image.nii.gz" : "image.nii";
-  return NVImage.loadFromUrl({ url: file, name, ...look });
+/** An image of at most so many voxels. */
+async function imageIn(file, most, look) {
+  return NVImage.loadFromUrl({ url: await reduced(file, most), name: "image.nii", ...look });
 }
