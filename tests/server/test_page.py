@@ -121,20 +121,6 @@ def test_a_click_in_3d_chooses_the_vertebra_there(page, found):
     expect(page.locator("[data-plane=axial] .tag:visible")).to_have_text([found[1]])
 
 
-def test_the_second_best_numbering_is_one_click_away(page, found):
-    rest = page.locator(".card details", has_text="less likely")
-    if rest.count() and not page.locator(".alternative").first.is_visible():
-        rest.locator("summary").click()
-    page.locator(".alternative").first.get_by_role("button", name="Apply").click()
-    expect(page.locator("#undo")).to_be_enabled()
-    other = texts(page, ".vertebrae .name")
-    assert other != found
-    assert other in (shifted(found, -1), shifted(found, 1)) or {"T13", "L6"} & set(other)
-    wait_for_names(page, other)
-    page.keyboard.press("Control+z")
-    wait_for_names(page, found)
-
-
 def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     last = found[-1]
     assert painted(page, "sagittal", COLOURS[LABEL_OF[shifted(found)[-1]]]) == 0

@@ -13,6 +13,8 @@ from server_client import running, send, settled
 
 from readers import toy_scan
 from spondyl.io import read_image, read_mask, write_image
+from spondyl.result import Result
+from spondyl.result_parts import OtherNumbering
 from spondyl.server.display import factors_of, reduced
 from spondyl.volume import Grid, Volume
 
@@ -137,6 +139,24 @@ def test_two_people_at_one_scan(page, server, scan):
     shown(page, FOUND)
     assert server.get(path).json()["corrected"] is False
     page.get_by_role("button", name="Close this message").click()
+
+
+def test_the_second_best_numbering_is_one_click_away(page, server, scan):
+    case = send(server, scan).json()["id"]
+    settled(server, case)
+    path = server.context.data.case(case).result / "result.json"
+    other = OtherNumbering(
+        names=("T12", "L1", "L6"), probability=0.3, description="the first two a level higher, L6"
+    )
+    Result.read(path).model_copy(update={"alternatives": (other,)}).write(path)
+    page.goto(f"{server.base_url}/#/case/{case}")
+    expect(page.locator(".alternative")).to_contain_text("30")
+    page.get_by_role("button", name="Apply: the first two a level higher, L6").click()
+    shown(page, ["T12", "L1", "L6"])
+    expect(page.locator(".alternative")).to_have_count(0)
+    page.locator("#undo").click()
+    shown(page, FOUND)
+    expect(page.locator(".alternative")).to_have_count(1)
 
 
 def test_quick_corrections_are_made_in_turn(page, server):
