@@ -5,8 +5,11 @@ import time
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
 import uvicorn
+from series_written import Series
 
+from readers import toy_scan
 from spondyl.server import Settings, create_app
 
 
@@ -53,3 +56,11 @@ def settled(client, case, seconds=120):
             return info
         time.sleep(0.05)
     raise AssertionError(f"still {info['state']} after {seconds} s")
+
+
+def toy_series(folder):
+    """The toy scan as a folder of DICOM files, without endings."""
+    scan = toy_scan(hounsfield=True).reoriented("LPS")
+    hu = scan.data.transpose(2, 1, 0).astype(np.float64)
+    origin = tuple(np.diag([-1.0, -1.0, 1.0]) @ scan.grid.affine[:3, 3])
+    return Series(hu=hu, pixel_mm=(1.0, 1.0), step_mm=1.0, origin=origin).write(folder)

@@ -8,10 +8,8 @@ import numpy as np
 import psutil
 import pytest
 from page_helpers import browser_page, complaints_of, drop
-from series_written import Series
-from server_client import running, send, settled
+from server_client import running, send, settled, toy_series
 
-from readers import toy_scan
 from spondyl.io import read_image, read_mask, write_image
 from spondyl.result import Result
 from spondyl.result_parts import OtherNumbering
@@ -44,12 +42,7 @@ def page(server):
 
 @pytest.fixture(scope="module")
 def series(tmp_path_factory):
-    """The toy scan as a folder of DICOM files, without endings."""
-    scan = toy_scan(hounsfield=True).reoriented("LPS")
-    origin = tuple(np.diag([-1.0, -1.0, 1.0]) @ scan.grid.affine[:3, 3])
-    hu = scan.data.transpose(2, 1, 0).astype(np.float64)
-    made = Series(hu=hu, pixel_mm=(1.0, 1.0), step_mm=1.0, origin=origin)
-    return made.write(tmp_path_factory.mktemp("dicom") / "spine series")
+    return toy_series(tmp_path_factory.mktemp("dicom") / "spine series")
 
 
 @pytest.fixture(scope="module")

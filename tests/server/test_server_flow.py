@@ -8,7 +8,7 @@ import zipfile
 import nibabel as nib
 import numpy as np
 import pytest
-from server_client import send, settled
+from server_client import send, settled, toy_series
 
 from readers import CENTRES
 from spondyl import read_image
@@ -163,6 +163,32 @@ def test_export_is_a_zip_of_what_was_asked_for(working, case):
     assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "preview.png", "result.json"]
     assert working.get(f"{case}/export", params={"formats": "docx"}).status_code == 422
     assert working.get(f"{case}/export").status_code == 422
+
+
+def test_a_series_comes_back_as_dicom_objects(working, tmp_path):
+    """Sent file by file, as a browser sends a folder; SEG and SR refer to its images."""
+    pydicom = pytest.importorskip("pydicom")
+    files = sorted(toy_series(tmp_path / "series").iterdir())
+    case = f"/api/cases/{send(working, *files).json()['id']}"
+    assert settled(working, case[-32:])["vertebrae"] == ["L1", "L2", "S1"]
+    words = [one["name"] for one in working.get(f"{case}/formats").json()]
+    assert {"dicom-seg", "dicom-sr", "rtstruct", "mask"} <= set(words)
+    working.post(f"{case}/corrections", json={"kind": "shift", "by": -1}).raise_for_status()
+    answer = working.get(f"{case}/export", params={"formats": "dicom-seg,dicom-sr"}).raise_for_status()
+    bundle = zipfile.ZipFile(io.BytesIO(answer.content))
+    assert bundle.namelist() == ["report.dcm", "result.json", "segmentation.dcm"]
+    segmentation = pydicom.dcmread(io.BytesIO(bundle.read("segmentation.dcm")))
+    assert [one.SegmentLabel for one in segmentation.SegmentSequence] == ["T12", "L1", "L5"]
+    assert segmentation.StudyInstanceUID == pydicom.dcmread(files[0]).StudyInstanceUID
+    working.post(f"{case}/undo")
+
+
+def test_every_format_offered_can_be_had(working, case):
+    words = [one["name"] for one in working.get(f"{case}/formats").json()]
+    assert not [word for word in words if word.startswith(("dicom", "rt"))]
+    answer = working.get(f"{case}/export", params={"formats": ",".join(words)}).raise_for_status()
+    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert len({name.partition("/")[0] for name in names}) == len(words) + 1
 
 
 def test_corrected_cases_become_a_data_set(working, case, tmp_path):

@@ -38,6 +38,11 @@ class CaseFiles:
         return self.folder / "unpacked"
 
     @property
+    def sent(self) -> Path:
+        """The folder the scan was read from."""
+        return self.unpacked if self.unpacked.is_dir() else self.upload
+
+    @property
     def result(self) -> Path:
         """As ``spondyl predict`` writes it."""
         return self.folder / "result"

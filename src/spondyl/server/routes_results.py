@@ -3,6 +3,7 @@
 import os
 import tempfile
 import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,8 +18,9 @@ from spondyl.result import Result
 from spondyl.server.context import CaseId, Context, Here, stream_file
 from spondyl.server.display import factors_of
 from spondyl.server.errors import ApiError, answers
+from spondyl.server.layout import CaseFiles
 from spondyl.server.recording import caught_up
-from spondyl.server.schemas import tag_of
+from spondyl.server.schemas import ExportFormat, tag_of
 from spondyl.server.strips import Plane, Strip, place_vertebrae
 
 __all__ = ["file_answer", "router", "temporary_zip"]
@@ -84,6 +86,12 @@ async def get_file(case: CaseId, name: str, here: Here) -> StreamingResponse:
     return await here.heavily(_file, case, name, here)
 
 
+@router.get("/formats", responses=answers(404, 409, 422))
+async def list_formats(case: CaseId, here: Here) -> list[ExportFormat]:
+    """The kinds of files this result can be had as; DICOM objects need a scan that was sent as DICOM."""
+    return await here.heavily(_formats, case, here)
+
+
 @router.get(
     "/export",
     response_class=FileResponse,
@@ -93,7 +101,7 @@ async def export_case(
     case: CaseId,
     here: Here,
     formats: Annotated[
-        str, Query(max_length=200, description="Words with commas between, see /api/info.")
+        str, Query(max_length=200, description="Words with commas between, see /formats.")
     ] = "",
 ) -> FileResponse:
     """The result in further formats, as one zip with ``result.json``."""
@@ -126,6 +134,22 @@ def _file(case: str, name: str, here: Context) -> StreamingResponse:
         return stream_file(there[name], _TYPES.get(there[name].suffix, "application/octet-stream"), name)
 
 
+def _formats(case: str, here: Context) -> list[ExportFormat]:
+    files = here.done(case)
+    dicom = find_spec("pydicom") is not None and _is_dicom(files)
+    return [
+        ExportFormat(name=word, file=kind.name, about=kind.about)
+        for word, kind in FORMATS.items()
+        if (dicom or not kind.needs_series) and (kind.needs is None or find_spec(kind.needs))
+    ]
+
+
+def _is_dicom(files: CaseFiles) -> bool:
+    from spondyl.dicom import is_dicom
+
+    return is_dicom(files.sent)
+
+
 def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
     """Write the formats into a zip below the data folder, which is on the disk that is meant to be filled."""
     files = here.done(case)
@@ -133,7 +157,8 @@ def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
         with here.alone(case):
             result = Result.read(files.result / "result.json")
             whole = factors_of(result.grid, here.settings.max_display_voxels) == (1, 1, 1)
-            export_result(files.result, kinds, folder, image=files.image if whole else None)
+            image = files.image if whole else None
+            export_result(files.result, kinds, folder, image=image, series=files.sent)
             result.write(Path(folder) / "result.json")
         handle, path = tempfile.mkstemp(".zip", dir=here.data.root / "incoming")
         with (

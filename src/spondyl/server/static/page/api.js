@@ -111,6 +111,7 @@ async function download(path, name) {
   return { blob: await answer.blob(), name: named?.[1] ?? name };
 }
 
+export const formats = (id) => json(`${at(id)}/formats`);
 export const exportCase = (id, formats, name) =>
   download(`${at(id)}/export?formats=${formats.join(",")}`, `${name}.zip`);
 export const trainingSet = () => download("training-set", "training-set.zip");

@@ -2,7 +2,7 @@
 
 import { NAMES, rankOf } from "../anatomy.js";
 import * as api from "./api.js";
-import { announce, attempt, toast } from "./dom.js";
+import { announce, attempt, find, toast } from "./dom.js";
 import { askName, askNewName } from "./naming.js";
 import { state } from "./state.js";
 
@@ -11,11 +11,19 @@ const EXTRA = ["T13", "L6"];
 /** @param {function(): number[]} crosshair where it stands, mm @param {function} reload shows the new result */
 export function corrections(crosshair, reload) {
   let turn = Promise.resolve();
+  let waiting = 0;
 
   /** One after the other, so that each is about the result on the screen. */
   function inTurn(id, work) {
-    turn = turn.then(() => attempt(() => (id === state.current ? work() : null)));
+    busy(1);
+    turn = turn.then(() => attempt(() => (id === state.current ? work() : null))).finally(() => busy(-1));
     return turn;
+  }
+
+  /** Large scans take seconds to be written and measured again. */
+  function busy(more) {
+    waiting += more;
+    find("#editing").ariaBusy = String(waiting > 0);
   }
 
   /** Send one or several, one after the other; the last result is shown. */

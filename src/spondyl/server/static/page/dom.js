@@ -71,9 +71,9 @@ export async function attempt(work) {
 
 /**
  * A dialog in the middle; resolves to the value of the button that closed it, "" when dismissed.
- * `body` are elements; `buttons` {label, value, kind}; the first button of a dialog has the focus unless `focus` is given.
+ * `body` are elements; `size` is "", "wide" or "wider"; `buttons` {label, value, kind}; the first button of a dialog has the focus unless `focus` is given.
  */
-export function ask({ title, body = [], buttons = [], wide = false, focus = null }) {
+export function ask({ title, body = [], buttons = [], size = "", focus = null }) {
   return new Promise((resolve) => {
     const heading = make("h2", { id: "dialog-title" }, title);
     const close = button(".icon", { onclick: () => dialog.close(""), "aria-label": "Close" }, icon("x"));
@@ -81,7 +81,7 @@ export function ask({ title, body = [], buttons = [], wide = false, focus = null
       button(kind, { onclick: () => dialog.close(value) }, label),
     );
     const dialog = make(
-      `dialog${wide ? ".wide" : ""}`,
+      `dialog${size && `.${size}`}`,
       { "aria-labelledby": "dialog-title", onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
       make("header", {}, heading, close),
       make("div.body", {}, ...body),

@@ -6,10 +6,11 @@ import { state } from "./state.js";
 
 const USUAL = ["mask", "centroids", "csv"];
 
-/** @param {{name: string, file: string, about: string}[]} formats those the server has */
-export async function exportDialog(formats) {
+/** Ask for the formats, of those this scan can be had as, and save them. */
+export async function exportDialog() {
   const one = state.openCase;
   if (!one || !state.result) return;
+  const formats = await api.formats(one.id);
   const boxes = formats.map(({ name }) =>
     make("input", { type: "checkbox", value: name, checked: USUAL.includes(name) }),
   );
@@ -22,7 +23,7 @@ export async function exportDialog(formats) {
   });
   const answer = await ask({
     title: `Export ${one.name}`,
-    wide: true,
+    size: "wide",
     body: [
       make("label.format.all", {}, all, make("strong", {}, "Every format")),
       make("div.formats", { role: "group", "aria-label": "Formats" }, ...rows),

@@ -51,7 +51,7 @@ export function helpDialog(table) {
   ]);
   return ask({
     title: "Keys and mouse",
-    wide: true,
+    size: "wider",
     body: [
       make(
         "div.two",

@@ -66,12 +66,12 @@ function connect(viewer) {
     find("#redo").disabled = !(ready && state.openCase?.redo);
     find("#export").disabled = !ready;
   });
-  const exporting = async () => exportDialog((await api.info()).formats);
-  const table = keyTable(bar, act, viewer, () => attempt(exporting));
+  const exporting = () => attempt(exportDialog);
+  const table = keyTable(bar, act, viewer, exporting);
   keys(table, () => state.result !== null);
   find("#undo").onclick = act.undo;
   find("#redo").onclick = act.redo;
-  find("#export").onclick = () => attempt(exporting);
+  find("#export").onclick = exporting;
   find("#help").onclick = () => helpDialog(table);
   find("#toggle-cases").onclick = toggleCases;
 }

@@ -16,7 +16,7 @@ export async function askName(now) {
   const { table, focus } = names(now);
   const answer = await ask({
     title: `What is the vertebra called ${now}?`,
-    wide: true,
+    size: "wide",
     focus,
     body: [
       table,
@@ -36,7 +36,7 @@ export function askNewName(mm) {
   const { table, focus } = names(null, expectedAt(mm));
   return ask({
     title: "Add a vertebra at the crosshair",
-    wide: true,
+    size: "wide",
     focus,
     body: [
       make(
