@@ -1,11 +1,13 @@
 """DICOM SEG: what is read back is what was found, voxel by voxel, in every geometry."""
 
+import re
 from dataclasses import replace
 
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import SegmentationStorage
 from sources import LPS, source, spine_on
 from validators import dciodvfy, dcmdump
 
@@ -15,6 +17,7 @@ from spondyl.errors import AnnotationError, ImageError
 from spondyl.spine import Flag, Spine
 from spondyl.volume import Grid, Volume
 
+LABEL_MAP = "1.2.840.10008.5.1.4.1.1.66.7"
 KINDS = ("axial", "reversed", "shuffled", "oblique", "tilted", "sagittal", "multi-frame")
 
 
@@ -228,3 +231,44 @@ def test_dciodvfy_finds_no_error(tmp_path, kind):
     errors, _ = dciodvfy(tmp_path / "seg.dcm")
     assert errors == []
     assert "SegmentationStorage" in dcmdump(tmp_path / "seg.dcm")
+
+
+@pytest.mark.parametrize("kind", ["oblique", "multi-frame"])
+def test_label_maps_differ_from_segmentations_as_they_must_and_no_more(tmp_path, kind):
+    """dciodvfy of 2022 is older than label maps (2024): it does not know their class.
+
+    As an ordinary segmentation it can check all they share. What it objects to then is what makes a label
+    map (PS3.3 C.8.20): their type, segment 0 as background, and frames of all segments instead of one.
+    """
+    series = source(kind)
+    write_seg(spine_on(series.grid), series.headers, tmp_path / "seg.dcm", labelmap=True)
+    from_zero = (
+        "SegmentNumber - SegmentNumber not monotonically increasing from one by one - have SegmentSequence"
+        " item number 1 (from one) with SegmentNumber of 0"
+    )
+    assert complaints(tmp_path / "seg.dcm") == {"Information Object Not found", from_zero}
+    ds = pydicom.dcmread(tmp_path / "seg.dcm")
+    assert (ds.SOPClassUID, ds.SegmentSequence[0].SegmentLabel) == (LABEL_MAP, "Background")
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = SegmentationStorage
+    ds.save_as(tmp_path / "seg.dcm")
+    assert complaints(tmp_path / "seg.dcm") == {
+        "SegmentationType - Unrecognized enumerated value = <LABELMAP>",
+        from_zero,
+        "SegmentNumber - Value is zero",
+        "SegmentIdentificationSequence - Missing attribute for Type 1 Required - Module=<SegmentationMacro>",
+    }
+
+
+def complaints(path):
+    """Errors, of places only the attribute."""
+    errors, _ = dciodvfy(path)
+    return {
+        re.sub(r"^Error - (</.*?([A-Za-z]+)\([0-9a-f,]{9}\)(\[1\])?>)?", r"\2", error) for error in errors
+    }
+
+
+@pytest.mark.parametrize("kind", ["oblique", "multi-frame"])
+def test_dcmtk_reads_label_maps(tmp_path, kind):
+    series = source(kind)
+    write_seg(spine_on(series.grid), series.headers, tmp_path / "seg.dcm", labelmap=True)
+    assert "[LABELMAP]" in dcmdump(tmp_path / "seg.dcm")
