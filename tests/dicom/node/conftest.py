@@ -1,10 +1,13 @@
 """A node with short waits, and what it talks to."""
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from node_fakes import FakeProcess, make_slices
-from node_pacs import Archive, free_port
+from node_pacs import PLUGINS, Archive, Orthanc, free_port, listens, wait_until
 
 from spondyl.dicom.node import NodeConfig, Peer
 
@@ -50,3 +53,38 @@ def diary(tmp_path) -> Path:
 @pytest.fixture
 def process(diary):
     return FakeProcess(diary)
+
+
+@pytest.fixture(scope="session")
+def orthanc(tmp_path_factory):
+    """A real PACS on loopback; without it the test is skipped."""
+    if shutil.which("Orthanc") is None or not PLUGINS.is_dir():
+        pytest.skip("not installed: Debian's orthanc and orthanc-dicomweb")
+    running = Orthanc(tmp_path_factory.mktemp("orthanc"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def peer(orthanc):
+    return Peer(title=orthanc.title, host="127.0.0.1", port=orthanc.port)
+
+
+@pytest.fixture
+def launch(settings, diary):
+    """Starts a node as a program; gives its settings and the program."""
+    programs = []
+
+    def launch(trouble="", **more):
+        config = settings(**more)
+        words = [Path(__file__).with_name("run_node.py"), config.model_dump_json(), diary, trouble]
+        program = subprocess.Popen([sys.executable, "-W", "error", *words])
+        programs.append(program)
+        wait_until(lambda: listens(config.port), "the node listens")
+        return config, program
+
+    yield launch
+    for program in programs:
+        program.kill()
+        program.wait()

@@ -9,17 +9,23 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from node_fakes import SEG, SR
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, evt
 from pynetdicom.sop_class import CTImageStorage, Verification
 
+from spondyl.dicom.node import NodeConfig
+from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.sockets import Connections, closing_handlers
+from spondyl.dicom.node.study import State
+from spondyl.dicom.node.upkeep import list_studies
 
 PLUGINS = Path("/usr/share/orthanc/plugins")
 
@@ -31,6 +37,26 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def kill(program: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a node alone; whatever it started must end by itself."""
+    children = psutil.Process(program.pid).children(recursive=True)
+    program.kill()
+    program.wait()
+    psutil.wait_procs(children, timeout=20)
+    assert not [child for child in children if child.is_running()]
+
+
+def states(config: NodeConfig) -> list[State]:
+    """Of the studies of a node that another program runs."""
+    with closing(StudyQueue(config.store / "queue.sqlite")) as queue:
+        return [study.state for study in list_studies(queue)]
 
 
 def wait_until(ready: Callable[[], Any], what: str, timeout_s: float = 60) -> Any:
@@ -112,6 +138,12 @@ class Orthanc:
         """Orthanc's own numbers of the objects of a modality in a study."""
         query = {"Level": "Instance", "Query": {"StudyInstanceUID": study, "Modality": modality}}
         return json.loads(self.send("/tools/find", query))
+
+
+def read_back(orthanc: Orthanc, study: str, modality: str) -> Dataset:
+    """The only object of a modality in a study, once it is there."""
+    (number,) = wait_until(lambda: orthanc.instances(study, modality), f"{modality} in Orthanc")
+    return dcmread(BytesIO(orthanc.read(f"/instances/{number}/file")))
 
 
 class Archive:

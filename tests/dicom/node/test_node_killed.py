@@ -1,67 +1,10 @@
 """The worst day: the node is killed in the middle of its work and started again."""
 
-import socket
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
-import psutil
-import pytest
-from node_pacs import Archive, calling, send, wait_until
+from node_pacs import Archive, calling, kill, send, states, wait_until
 
-from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.study import State
-from spondyl.dicom.node.upkeep import list_studies
-
-
-@pytest.fixture
-def launch(settings, diary):
-    """Starts a node as a program; gives the program."""
-    programs = []
-
-    def launch(trouble="", **more):
-        config = settings(**more)
-        program = subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                Path(__file__).with_name("run_node.py"),
-                config.model_dump_json(),
-                diary,
-                trouble,
-            ]
-        )
-        programs.append(program)
-        wait_until(lambda: listens(config.port), "the node listens")
-        return config, program
-
-    yield launch
-    for program in programs:
-        program.kill()
-        program.wait()
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def kill(program):
-    """SIGKILL to the node alone; whatever it started must end by itself."""
-    children = psutil.Process(program.pid).children(recursive=True)
-    program.kill()
-    program.wait()
-    psutil.wait_procs(children, timeout=20)
-    assert not [child for child in children if child.is_running()]
-
-
-def states(config):
-    queue = StudyQueue(config.store / "queue.sqlite")
-    found = [study.state for study in list_studies(queue)]
-    queue.close()
-    return found
 
 
 def wait_done(config):

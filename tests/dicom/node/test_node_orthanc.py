@@ -3,12 +3,11 @@
 import json
 import re
 import subprocess
-from io import BytesIO
 from pathlib import Path
 
 import pytest
-from node_fakes import NAME, PATIENT, FakeProcess, slices_of, write_slices
-from node_pacs import PLUGINS, Orthanc, needs, wait_until
+from node_fakes import NAME, FakeProcess, write_slices
+from node_pacs import Orthanc, needs, read_back, wait_until
 from pydicom import dcmread
 
 from spondyl.cli import app
@@ -18,25 +17,8 @@ from spondyl.dicom.node.archive_web import WebArchive
 from spondyl.dicom.node.study import State
 from spondyl.dicom.node.upkeep import list_studies
 from spondyl.errors import InputError, TransferError
-from spondyl.phantom import PhantomOptions, make_phantom
 
-pytestmark = [
-    needs("Orthanc", "storescu", "findscu", "echoscu"),
-    pytest.mark.skipif(not PLUGINS.is_dir(), reason="not installed: Debian's orthanc-dicomweb"),
-]
-
-
-@pytest.fixture(scope="module")
-def orthanc(tmp_path_factory):
-    running = Orthanc(tmp_path_factory.mktemp("orthanc"))
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def peer(orthanc):
-    return Peer(title=orthanc.title, host="127.0.0.1", port=orthanc.port)
+pytestmark = [needs("storescu", "findscu", "echoscu")]
 
 
 @pytest.fixture
@@ -68,11 +50,6 @@ def dcmtk(*words):
     return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
 
 
-def read_back(orthanc, study, modality):
-    (number,) = wait_until(lambda: orthanc.instances(study, modality), f"{modality} in Orthanc")
-    return dcmread(BytesIO(orthanc.read(f"/instances/{number}/file")))
-
-
 @pytest.mark.parametrize("way", ["store", "stow"])
 def test_from_orthanc_and_back(orthanc, start, stored, slices, way):
     node = start(**({} if way == "store" else {"send_to": None, "stow": orthanc.web}))
@@ -101,24 +78,6 @@ def test_the_routing_of_the_page(start, slices, tmp_path):
         wait_until(lambda: list_studies(node.queue)[0].state == State.DONE, "done")
     finally:
         router.stop()
-
-
-@pytest.mark.slow
-def test_a_phantom_with_the_real_model(orthanc, start, tmp_path):
-    options = PhantomOptions(levels=("T12", "L3"), spacing_mm=(1.5, 1.5, 3), field_of_view_mm=(105, 120, 200))
-    phantom = make_phantom(3, options)
-    folder = write_slices(slices_of(phantom.image), tmp_path / "ct")
-    node = start(doing=None, results=("seg", "sr", "rtstruct"), threads=1)
-    assert dcmtk("storescu", "-aec", "SPONDYL", "+sd", "127.0.0.1", node.config.port, folder).returncode == 0
-    wait_until(lambda: list_studies(node.queue)[0].state in (State.DONE, State.DEAD), "done", timeout_s=240)
-    assert list_studies(node.queue)[0].error == ""
-    study = list_studies(node.queue)[0].uid
-    seg, report, contours = (read_back(orthanc, study, kind) for kind in ("SEG", "SR", "RTSTRUCT"))
-    named = {segment.SegmentLabel for segment in seg.SegmentSequence}
-    assert len(named & set(phantom.spine.names)) >= 3
-    assert named <= {roi.ROIName for roi in contours.StructureSetROISequence}
-    assert all(name in str(report) for name in named)
-    assert (seg.PatientName, report.PatientID) == (NAME, PATIENT)
 
 
 def orthanc_studies(orthanc, study):
