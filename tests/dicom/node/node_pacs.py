@@ -19,6 +19,8 @@ import pytest
 from node_fakes import SEG, SR
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, build_context, evt
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.dsutils import encode
 from pynetdicom.sop_class import CTImageStorage, Verification
 
 from spondyl.dicom.node import NodeConfig
@@ -196,6 +198,23 @@ def send(port: int, slices: list[Dataset], **more: Any) -> list[Dataset]:
     with calling(port, **more) as association:
         assert association.is_established
         return [association.send_c_store(slice_) for slice_ in slices]
+
+
+def announce(association: Any, slice_: Dataset, *, uid: str = "", raw: bytes = b"") -> Any:
+    """C-STORE with a request that does not fit, or with raw bytes as data set."""
+    request = C_STORE()
+    request.MessageID, request.Priority = 1, 2
+    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, uid or slice_.SOPInstanceUID
+    context = association._get_valid_context(CTImageStorage, "", "scu")
+    syntax = context.transfer_syntax[0]
+    request.DataSet = BytesIO(raw or encode(slice_, syntax.is_implicit_VR, syntax.is_little_endian))
+    association._reactor_checkpoint.clear()
+    while not association._is_paused:
+        time.sleep(0.001)
+    association.dimse.send_msg(request, context.context_id)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    return answer
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:

@@ -5,13 +5,11 @@ import socket
 import sqlite3
 import tempfile
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
-from io import BytesIO
 
 import pytest
 from node_fakes import SEG, anything_goes, make_result, make_slices
-from node_pacs import calling, send, wait_until
+from node_pacs import announce, calling, send, wait_until
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
@@ -251,26 +249,6 @@ def test_a_port_in_use(listen, settings, tmp_path):
     with pytest.raises(OutputError, match="choose another port"):
         Receiver(config, store, queue, files=threading.Lock()).start()
     assert tempfile.tempdir == str(store.incoming)  # the one that listens still streams there
-
-
-def announce(association, slice_, *, uid=None, raw=None):
-    """C-STORE with a request that does not fit, or with raw bytes as data set."""
-    from pynetdicom.dimse_primitives import C_STORE
-    from pynetdicom.dsutils import encode
-
-    request = C_STORE()
-    request.MessageID, request.Priority = 1, 2
-    request.AffectedSOPClassUID, request.AffectedSOPInstanceUID = CTImageStorage, uid or slice_.SOPInstanceUID
-    context = association._get_valid_context(CTImageStorage, "", "scu")
-    syntax = context.transfer_syntax[0]
-    request.DataSet = BytesIO(raw or encode(slice_, syntax.is_implicit_VR, syntax.is_little_endian))
-    association._reactor_checkpoint.clear()
-    while not association._is_paused:
-        time.sleep(0.001)
-    association.dimse.send_msg(request, context.context_id)
-    _, answer = association.dimse.get_msg(block=True)
-    association._reactor_checkpoint.set()
-    return answer
 
 
 @pytest.mark.parametrize("words", [b"", b"\x01\x00\x00", b"\x01\x00\x00\x00\x10\x00 and then nothing"])
