@@ -16,7 +16,7 @@ from sources import source, spine_on
 from test_dicom_sr import measured
 from validators import dciodvfy, dsrdump
 
-from spondyl.dicom import deidentify, rtstruct_of, seg_of, sr_of
+from spondyl.dicom import deidentify, read_series, rtstruct_of, seg_of, sr_of
 from spondyl.dicom.identity_rules import KEPT_TEXT
 from spondyl.errors import InputError
 
@@ -243,3 +243,38 @@ def test_real_files(shared_data, tmp_path, name):
         "StationName",
     ):
         assert dataset.get(keyword, "") in ("", None) or dataset[keyword].value != read.get(keyword)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["abdomen_2mm", "chest_abdomen_5mm"])
+def test_dciodvfy_finds_nothing_new_in_a_real_series(shared_data, tmp_path, name):
+    series = read_series(shared_data / "dicom" / name)
+    spine = spine_on(series.volume.grid, labels=(16, 17, 18, 19))
+    objects = [write(spine, series) for write in (seg_of, sr_of, rtstruct_of)]
+    objects.append(seg_of(spine, series, labelmap=True))
+    image = pydicom.dcmread(series.slices[0].source.path)
+    for keyword in ("SOPClassUID", "SOPInstanceUID"):  # in one series they are in the meta information alone
+        setattr(image, keyword, image.get(keyword) or image.file_meta.get(f"MediaStorage{keyword}"))
+    for before in (*objects, image):
+        errors = errors_of(before, tmp_path)
+        for dates in ("remove", "shift"):
+            assert errors_of(deidentify(before, SECRET, dates=dates), tmp_path) - errors == set()
+
+
+def errors_of(dataset, folder):
+    dataset.save_as(folder / "object.dcm", enforce_file_format=True)
+    return set(dciodvfy(folder / "object.dcm")[0])
+
+
+def test_a_sequence_is_not_left_empty():
+    dataset = source().headers[0]
+    item = Dataset()
+    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = "X", "MARKED", "MARKED"
+    dataset.ProcedureCodeSequence, dataset.ReferencedImageSequence = [item], []
+    dataset.ReferencedPerformedProcedureStepSequence = [Dataset()]
+    new = deidentify(dataset, SECRET)
+    assert "ProcedureCodeSequence" not in new
+    assert "ReferencedPerformedProcedureStepSequence" not in new
+    assert len(new.ReferencedImageSequence) == 0
+    dataset.Modality = "SR"
+    assert len(deidentify(dataset, SECRET).ReferencedPerformedProcedureStepSequence) == 0

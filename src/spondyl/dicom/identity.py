@@ -19,6 +19,7 @@ from spondyl.dicom.identity_rules import (
     CODING_SCHEMES,
     DUMMY,
     EMPTY,
+    EMPTY_IN_REPORTS,
     GONE,
     GONE_GROUPS,
     IDENTIFYING_VRS,
@@ -111,6 +112,7 @@ class _Scrubber:
 
     def __init__(self, dataset: Dataset, secret: bytes, dates: Dates) -> None:
         self.ours = dataset.get("Manufacturer") == "Spondyl"
+        self._report = dataset.get("Modality") == "SR"
         self._secret = secret
         self._dates = dates
         identity = f"{dataset.get('IssuerOfPatientID', '')}|{dataset.get('PatientID', '')}"
@@ -136,13 +138,16 @@ class _Scrubber:
                 continue  # somebody's own, newer than we know, curves and overlays
             if keyword in ("PatientName", "PatientID", *_IDENTITY):
                 continue  # set anew by the caller
-            kept = None if self._must_go(element) else self._kept(element)
+            gone = self._must_go(element)
+            kept = None if gone else self._kept(element)
             if kept is not None:
                 yield DataElement(tag, element.VR, kept)
             elif keyword in DUMMY:
                 yield DataElement(tag, element.VR, _DUMMIES.get(element.VR, _WORD))
-            elif keyword in EMPTY:
+            elif keyword in EMPTY and (self._report or keyword not in EMPTY_IN_REPORTS):
                 yield DataElement(tag, element.VR, [] if element.VR == "SQ" else None)
+            elif element.is_empty and not gone:
+                yield DataElement(tag, element.VR, None)  # it tells nothing, and may have to be there
 
     def _must_go(self, element: DataElement) -> bool:
         keyword = element.keyword
@@ -157,7 +162,8 @@ class _Scrubber:
         """What stays of a value; ``None`` for nothing."""
         keyword, vr, value = element.keyword, element.VR, element.value
         if vr == "SQ":
-            return [self.scrub(item) for item in value if _is_public(item)]
+            items = [self.scrub(item) for item in value if _is_public(item)]
+            return items if items or not value else None  # most are there with an item, or not at all
         if vr == "UI":
             return self.uids(keyword, value)
         if vr in _DUMMIES:

@@ -11,6 +11,7 @@ __all__ = [
     "CODING_SCHEMES",
     "DUMMY",
     "EMPTY",
+    "EMPTY_IN_REPORTS",
     "GONE",
     "GONE_GROUPS",
     "IDENTIFYING_VRS",
@@ -55,6 +56,9 @@ EMPTY: Final = frozenset(
     )
 )
 """Attributes that must be there but may be empty (type 2)."""
+
+EMPTY_IN_REPORTS: Final = frozenset({"ReferencedPerformedProcedureStepSequence"})
+"""Those of :data:`EMPTY` for which this holds in structured reports alone; elsewhere none is better."""
 
 DUMMY: Final = frozenset(
     (
