@@ -1,6 +1,5 @@
 """What the networks of the ``spondyl`` recipe say about a scan, and the candidates in it."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,15 +7,12 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spondyl.decoding.anatomical import Candidate
+from spondyl.inference.run import Network, run_network
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Evidence", "Network", "find_candidates", "identify", "locate", "refined"]
+__all__ = ["Evidence", "find_candidates", "identify", "locate", "refined"]
 
-Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...]]
-"""``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
-
-AIR_HU = -1024.0
 _REST = 0.05  # squared heat, summed: what keeps an inferred place where its neighbours expect it
 _REGION_MARGIN_MM = (45.0, 70.0, 45.0)  # spinous processes reach far back
 
@@ -38,21 +34,6 @@ class Evidence:
     offsets_mm: npt.NDArray[np.float32]
     levels: npt.NDArray[np.float32]
     grid: Grid
-
-
-def run_network(
-    scan: Volume, grid: Grid, network: Network, recipe: SpondylRecipe, stride: int
-) -> tuple[list[npt.NDArray[np.float32]], Grid]:
-    """Resample a scan onto a grid, padded with air to multiples of ``stride``, and run a network.
-
-    Returns:
-        The network's outputs without the batch axis, and the padded grid.
-    """
-    shape = [-(-n // stride) * stride for n in grid.shape]
-    padded = grid.cropped((0, 0, 0), shape)
-    image = scan.resampled(padded, fill=AIR_HU).data
-    channels = np.stack([np.clip((image - low) / (high - low), 0, 1) for low, high in recipe.hu_windows])
-    return [output[0] for output in network(channels[None].astype(np.float32))], padded
 
 
 def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None:
@@ -83,7 +64,7 @@ def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe
     stage = recipe.identification
     outputs, grid = run_network(scan, region, network, recipe, 2 ** (len(stage.widths) - 1))
     fine, levels = outputs
-    return Evidence(fine[0], _sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
+    return Evidence(fine[0].copy(), _sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
 
 
 def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:

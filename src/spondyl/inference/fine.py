@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.inference.evidence import Network, run_network
+from spondyl.inference.run import Network, run_network
 from spondyl.inference.segmentation import Piece
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume

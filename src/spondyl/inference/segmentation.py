@@ -7,7 +7,7 @@ either way: a voxel gets the label of the centroid it points to.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import cc3d
 import numpy as np
@@ -74,7 +74,7 @@ def segment(
     Returns:
         uint8 VerSe numbers on the grid of ``scan``.
     """
-    mask = np.zeros_like(scan.data, np.uint8)  # laid out in memory as the scan, which the writer likes
+    mask = _empty_mask(scan.data)
     if not len(labels):
         return Volume(mask, scan.grid)
     tree, table = cKDTree(centroids_mm), np.array(labels, np.uint8)
@@ -91,6 +91,12 @@ def segment(
             mask[box] = _slab(scan.cropped(first, last), piece, evidence, tree, table)
     _clean(mask[tuple(slice(a, b) for a, b in zip(lowest, highest, strict=True))], scan.grid)
     return Volume(mask, scan.grid)
+
+
+def _empty_mask(data: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Zeros in the scan's order in memory, which the writer likes; what is never written takes no memory."""
+    axes = np.argsort([-abs(stride) for stride in data.strides], kind="stable")
+    return np.zeros([data.shape[axis] for axis in axes], np.uint8).transpose(np.argsort(axes))
 
 
 def _region(piece: Piece, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.int_]]:

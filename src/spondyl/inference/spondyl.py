@@ -104,6 +104,7 @@ class SpondylPipeline:
         tell(1, _STEPS)
         with timer("identification"):
             evidence = identify(coarse, region, self._identification.run, self.recipe)
+            del coarse  # of a whole body, a hundred megabytes
         tell(2, _STEPS)
         with timer("decoding"):
             found = find_candidates(evidence)

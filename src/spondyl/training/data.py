@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 from spondyl.datasets import Case
 from spondyl.datasets.splits import split
 from spondyl.samples.files import SamplePair, read_array
+from spondyl.training.loaders import start_method
 
 __all__ = ["PairDataset", "epoch_batches", "plain_batches", "split_by_scan"]
 
@@ -63,6 +64,7 @@ def _shuffled(
         shuffle=True,
         drop_last=True,
         num_workers=workers,
+        multiprocessing_context=start_method(workers),
         generator=generator,
         pin_memory=torch.cuda.is_available(),
     )
@@ -72,7 +74,13 @@ def plain_batches(
     dataset: PairDataset, batch_size: int, *, workers: int = 0
 ) -> Iterable[tuple[Tensor, Tensor]]:
     """All samples in their order."""
-    return DataLoader(dataset, batch_size, num_workers=workers, pin_memory=torch.cuda.is_available())
+    return DataLoader(
+        dataset,
+        batch_size,
+        num_workers=workers,
+        multiprocessing_context=start_method(workers),
+        pin_memory=torch.cuda.is_available(),
+    )
 
 
 def split_by_scan(

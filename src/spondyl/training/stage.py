@@ -19,6 +19,7 @@ from spondyl.io.atomic import atomic_path
 from spondyl.networks.export import load_weights
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
+from spondyl.training.loaders import start_method
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
 from spondyl.training.team import ALONE, Team
@@ -119,7 +120,13 @@ def _batches(
     size = settings.batch_size
     first = done * settings.accumulate * team.size + team.rank
     numbers = (range(size * block, size * (block + 1)) for block in count(first, team.size))
-    loader = DataLoader(stream, batch_sampler=numbers, num_workers=workers, collate_fn=collate)  # type: ignore[arg-type]
+    loader = DataLoader(
+        stream,
+        batch_sampler=numbers,  # type: ignore[arg-type]  # any iterable will do
+        num_workers=workers,
+        collate_fn=collate,
+        multiprocessing_context=start_method(workers),
+    )
     return iter(loader)
 
 

@@ -16,7 +16,8 @@ from scipy import ndimage
 
 from spondyl.errors import ModelError
 from spondyl.inference.engines import load_engine
-from spondyl.inference.evidence import Evidence, identify, run_network
+from spondyl.inference.evidence import Evidence, identify
+from spondyl.inference.run import run_network
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN, TrainingCase
