@@ -153,6 +153,16 @@ def test_a_centroid_without_voxels(upright):
     assert codes(checked(spine, upright.image)) == {"mask_missing": ["T9"]}
 
 
+def test_a_centroid_with_hardly_any_voxels(upright):
+    """As a network gives it where nothing is: a few voxels beyond the last vertebra."""
+    data = upright.spine.mask.data.copy()
+    voxels = np.flatnonzero(data == LABEL_OF["T9"])
+    data.reshape(-1)[voxels[: round(0.85 * len(voxels))]] = 0
+    spine = checked(replace(upright.spine, mask=Volume(data, upright.image.grid)), upright.image)
+    assert codes(spine) == {"mask_missing": ["T9"]}
+    assert "quarter" in spine["T9"].flags[0].message
+
+
 def without(spine, *names):
     return Spine(tuple(v for v in spine if v.name not in names))
 
@@ -191,6 +201,8 @@ def test_suspected_anomalies_and_doubt():
         "The spine may have a T13 (probability 20%).",
     ]
     assert list(check_numbering(Spine(tuple(replace(v, probability=0.9) for v in vertebrae)))) == []
+    row = tuple(Vertebra(15 + i, (0, 0, -25.0 * i), 0.55) for i in range(5))
+    assert list(check_numbering(Spine(row))) == []  # certainly a spine, uncertainly named
 
 
 def test_remarks_of_the_reader_come_first():

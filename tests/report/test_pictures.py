@@ -9,6 +9,7 @@ from PIL import Image
 
 from spondyl.errors import OutputError
 from spondyl.evaluation import evaluate
+from spondyl.report import words
 from spondyl.report.boxplot import boxplot
 from spondyl.report.confusion import confusion, confusion_matrix
 from spondyl.report.histogram import histogram
@@ -116,11 +117,41 @@ def test_preview_shows_mask_doubt_truth_and_flags(tmp_path):
     plain = tmp_path / "plain.png"
     preview(VOLUME, Spine(SPINE.vertebrae), plain)
     doubtful = Spine(tuple(Vertebra(v.label, v.centroid_mm, 0.3) for v in SPINE))
-    flagged = Spine(SPINE.vertebrae, flags=(Flag("x", "look at this " * 60),))
     truth = Spine(SPINE.vertebrae[2:]).shifted(1)
-    for spine, other in ((SPINE, None), (doubtful, None), (flagged, None), (Spine(SPINE.vertebrae), truth)):
+    for spine, other in ((SPINE, None), (doubtful, None), (Spine(SPINE.vertebrae), truth)):
         preview(VOLUME, spine, tmp_path / "x.png", truth=other)
-        assert (pixels(tmp_path / "x.png") != pixels(plain)).any()
+        assert (tmp_path / "x.png").read_bytes() != plain.read_bytes()
+    preview(VOLUME, Spine(SPINE.vertebrae, flags=(Flag("x", "look at this " * 60),)), tmp_path / "x.png")
+    before, now = pixels(plain), pixels(tmp_path / "x.png")
+    assert (now[: len(before) - 40] == before[:-40]).all()  # the views as they were
+    assert (now[len(before) - 20 :].max(axis=2) > 150).sum() > 200  # and more lines below
+
+
+def test_words_of_a_preview():
+    """What is to be checked comes first, vertebrae's own too; nothing runs out of the picture."""
+    gap, note = Flag("gap", "C6 was not found."), Flag("partly_visible", "Cut.")
+    spine = Spine(
+        (Vertebra(7, (0, 0, 0), flags=(gap, note)),),
+        flags=(Flag("noise", "It is noisy."), Flag("numbering_uncertain", "It may be wrong.")),
+    )
+    assert words.remarks(spine) == "It may be wrong.  C7: C6 was not found.  It is noisy."
+    lines = words.wrapped("look at this " * 200, 600)
+    assert len(lines) == 4
+    assert lines[-1].endswith("…")
+    assert max(map(len, lines)) * 6.8 <= 600
+    assert words.wrapped("", 600) == ()
+
+
+def test_outlines_are_thin_in_coarse_masks(tmp_path):
+    """An outline is about a pixel wide, however large a voxel."""
+    shares = []
+    for step in (1.0, 4.0):
+        grid = VOLUME.grid.resampled(step)
+        coarse = Spine(SPINE.vertebrae, SPINE.mask.resampled(grid, order=0))
+        preview(VOLUME.resampled(grid), coarse, tmp_path / "a.png")
+        bright = np.abs(np.diff(pixels(tmp_path / "a.png"), axis=2)).max(axis=2) > 90
+        shares.append(bright[40:-40].mean())
+    assert shares[1] < 1.5 * shares[0]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ CODES: Final[dict[str, Code]] = {
     "gap": Code(_CHECK, "gap"),
     "inferred": Code(_CHECK, "not seen by itself"),
     "spacing_outlier": Code(_CHECK, "unusual spacing"),
-    "mask_missing": Code(_CHECK, "no mask"),
+    "mask_missing": Code(_CHECK, "mask missing"),
     "series": Code(_NOTE, "series put right"),
     "motion": Code(_CHECK, "movement"),
     "noise": Code(_NOTE, "noise"),

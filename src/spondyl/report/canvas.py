@@ -37,7 +37,9 @@ def draw_surface(axes: "Axes", surface: Surface) -> None:
 
 
 def draw_mask(axes: "Axes", labels: npt.NDArray[np.uint8], surface: Surface, *, alpha: float = 0.28) -> None:
-    """Every label as a translucent area with a crisp outline."""
+    """Every label as a translucent area with a crisp outline, thin in coarse masks too."""
+    finer = max(round(axes.bbox.width / labels.shape[1]), 1)  # an outline is one pixel of the array wide
+    labels = labels.repeat(finer, 0).repeat(finer, 1)
     present = [int(label) for label in np.unique(labels) if label]
     overlay = np.zeros((*labels.shape, 4), np.float32)
     edge = _inner_edge(labels)
@@ -86,7 +88,7 @@ def mark_centroids(
             "o",
             markersize=6.5 if hollow else 5.5,
             markerfacecolor="none" if hollow else colour,
-            markeredgecolor=colour if hollow else "white",
+            markeredgecolor=text_colour(vertebra.label) if hollow else "white",
             markeredgewidth=1.6 if hollow else 0.9,
             zorder=5,
         )
@@ -125,6 +127,8 @@ def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
 
 def draw_directions(axes: "Axes", surface: Surface) -> None:
     """The side of the patient at the left and right edge: A/P or R/L."""
+    from matplotlib.patheffects import withStroke
+
     letters = ("A", "P") if surface.plane == "sagittal" else ("R", "L")
     for letter, x, align in zip(letters, (0.015, 0.985), ("left", "right"), strict=True):
         axes.text(
@@ -136,5 +140,6 @@ def draw_directions(axes: "Axes", surface: Surface) -> None:
             fontsize=10,
             ha=align,
             va="center",
-            alpha=0.8,
+            zorder=6,
+            path_effects=[withStroke(linewidth=3, foreground="#000000b0")],
         )

@@ -1,6 +1,6 @@
 """One picture per scan: sagittal and coronal along the spine, every vertebra named."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from scipy.optimize import isotonic_regression
 from spondyl.report.canvas import draw_directions, draw_mask, draw_scale_bar, draw_surface, mark_centroids
 from spondyl.report.style import ACCENT, FAINT, LIGHT, label_colour, new_figure, save, text_colour
 from spondyl.report.surface import Surface, cut, view_box, without_air
+from spondyl.report.words import compared, found, remarks, wrapped
 from spondyl.spine import Spine, Vertebra
 from spondyl.volume import Volume
 
@@ -29,7 +30,9 @@ LABELS_PX = 104
 MARGIN_PX = 12
 HEADER_PX = 34
 FOOTER_PX = 30
+LINE_PX = 17
 LEAST_WIDTH_PX = 560
+REMARK = "#e9c46a"
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ class _Layout:
     sagittal: float
     coronal: float
     height: float
+    lines: tuple[str, ...] = ()  # words below the views
+
+    @property
+    def footer(self) -> float:
+        """Room below the views."""
+        return FOOTER_PX + LINE_PX * max(len(self.lines) - 1, 0)
 
     @property
     def left(self) -> float:
@@ -48,8 +57,11 @@ class _Layout:
 
     @property
     def size(self) -> tuple[float, float]:
-        width = 2 * self.left + self.sagittal + LABELS_PX + self.coronal
-        return width, HEADER_PX + self.height + FOOTER_PX
+        return self.width, HEADER_PX + self.height + self.footer
+
+    @property
+    def width(self) -> float:
+        return 2 * self.left + self.sagittal + LABELS_PX + self.coronal
 
 
 def preview(
@@ -81,7 +93,7 @@ def preview(
         cut(volume, guide, "coronal", box, mask=spine.mask),
     )
     box[:, 2] = sagittal.extent_mm[2:]
-    layout = _layout(box)
+    layout = _layout(box, remarks(spine) if truth is None else compared(spine, truth))
     figure = new_figure(*layout.size, dark=True)
     doubtful = frozenset(v.label for v in spine if v.probability is not None and v.probability < DOUBTFUL)
     views = _axes(figure, layout)
@@ -99,19 +111,20 @@ def preview(
     save(figure, path)
 
 
-def _layout(box: npt.NDArray[np.float64]) -> _Layout:
-    """Scale so that the height is 480-1400 pixels and the width at most 1800."""
+def _layout(box: npt.NDArray[np.float64], words: str) -> _Layout:
+    """Scale so that the height is 480-1400 pixels and the width at most 1800, and words in lines."""
     x, y, z = box[1] - box[0]
     scale = float(np.clip(2.4, 480 / z, 1400 / z))
     scale = min(scale, 1800 / (x + y), 4.0)
-    return _Layout(scale, y * scale, x * scale, z * scale)
+    layout = _Layout(scale, y * scale, x * scale, z * scale)
+    return replace(layout, lines=wrapped(words, layout.width - 2 * MARGIN_PX))
 
 
 def _axes(figure: "Figure", layout: _Layout) -> tuple["Axes", "Axes"]:
     width, height = layout.size
     left = layout.left
     right = left + layout.sagittal + LABELS_PX
-    bottom, tall = FOOTER_PX / height, layout.height / height
+    bottom, tall = layout.footer / height, layout.height / height
     return (
         figure.add_axes((left / width, bottom, layout.sagittal / width, tall)),
         figure.add_axes((right / width, bottom, layout.coronal / width, tall)),
@@ -133,7 +146,7 @@ def _draw_names(
         return
     width, height = layout.size
     foot = surfaces[0].extent_mm[2]
-    heights = [FOOTER_PX + (v.centroid_mm[2] - foot) * layout.scale for v in named]
+    heights = [layout.footer + (v.centroid_mm[2] - foot) * layout.scale for v in named]
     middle = layout.left + layout.sagittal + LABELS_PX / 2
     for vertebra, y in zip(named, spread(heights, 15.0), strict=True):
         text, colour, dashed = _name(vertebra, vertebra in missed)
@@ -203,44 +216,15 @@ def _draw_truth(axes: "Axes", surface: Surface, spine: Spine, truth: Spine) -> N
 
 
 def _draw_words(figure: "Figure", layout: _Layout, spine: Spine, truth: Spine | None, title: str) -> None:
-    """Title above; below what was found, how sure, and how far from the truth."""
+    """Title above; below what to know, or how far it is from the truth."""
     width, height = layout.size
     left, top = MARGIN_PX / width, 1 - HEADER_PX / 2 / height
     if title:
         figure.text(left, top, title, color=LIGHT, fontsize=11, fontweight="bold", va="center")
-    figure.text(1 - left, top, _found(spine), color=FAINT, fontsize=10, ha="right", va="center")
+    figure.text(1 - left, top, found(spine), color=FAINT, fontsize=10, ha="right", va="center")
     if len(spine) == 0 and truth is None:
         figure.text(0.5, 0.5, "no vertebra found", color=ACCENT, fontsize=15, fontweight="bold", ha="center")
-    below = FOOTER_PX / 2 / height
-    if truth is not None:
-        figure.text(left, below, _compared(spine, truth), color=FAINT, fontsize=9, va="center")
-    elif spine.flags:
-        words = "; ".join(flag.message for flag in spine.flags)
-        most = int(width / 6)
-        words = words if len(words) <= most else words[: most - 1] + "…"
-        figure.text(left, below, words, color="#e9c46a", fontsize=9, va="center")
-
-
-def _found(spine: Spine) -> str:
-    if len(spine) == 0:
-        return "0 vertebrae"
-    names = (
-        spine.names[0] if len(spine) == 1 else f"{spine.names[0]}–{spine.names[-1]}, {len(spine)} vertebrae"
-    )
-    sure = spine.numbering_probability
-    if sure is None:
-        return names
-    return f"{names}, numbering {f'{100 * sure:.0f} %' if sure < 0.995 else 'over 99 %'} sure"
-
-
-def _compared(spine: Spine, truth: Spine) -> str:
-    errors = [
-        np.linalg.norm(np.subtract(v.centroid_mm, spine[v.label].centroid_mm))
-        for v in truth
-        if v.label in spine
-    ]
-    invented = [v.name for v in spine if v.label not in truth]
-    words = f"rings: truth. {len(errors)} of {len(truth)} true labels predicted"
-    if errors:
-        words += f", mean error {np.mean(errors):.1f} mm"
-    return words + (f"; not in the truth: {', '.join(invented)}" if invented else "")
+    colour = REMARK if truth is None else FAINT
+    for number, line in enumerate(layout.lines):
+        y = layout.footer - FOOTER_PX / 2 - LINE_PX * number
+        figure.text(left, y / height, line, color=colour, fontsize=9, va="center")
