@@ -98,14 +98,43 @@ def test_a_coarse_mask_is_forgiven_by_the_ct(lumbar):
     mean = {}
     for edge in ("hu", "mask"):
         found = measure(lumbar.image, spine, edge=edge)
-        errors = [
-            found[name][f"height_{place}"].value - lumbar.truth["vertebrae"][name]["heights_mm"][word]
+        values = {
+            (name, word): found[name][f"height_{place}"].value
             for name in INNER
             for place, word in PLACES.items()
+        }
+        assert edge == "mask" or None not in values.values()
+        truth = lumbar.truth["vertebrae"]
+        errors = [
+            value - truth[name]["heights_mm"][word]
+            for (name, word), value in values.items()
+            if value is not None
         ]
         mean[edge] = np.abs(errors).mean()
     assert mean["hu"] < 1.0
     assert mean["hu"] < mean["mask"]
+
+
+def test_what_the_ct_does_not_show_is_not_measured(lumbar):
+    """A scan without contrast between bone and disc: no endplate is made up from noise."""
+    data = np.random.default_rng(3).normal(60, 12, lumbar.image.grid.shape).astype(np.float32)
+    found = measure(Volume(data, lumbar.image.grid), part_of(lumbar, ("L1", "L2")))
+    for name in ("L1", "L2"):
+        assert refusal(found[name]["height_middle"]) in ("endplate_incomplete", "body_not_found")
+    assert refusal(found.disc("L1", "L2")["height_middle"]) in ("endplate_not_found", "body_not_found")
+
+
+def test_the_border_to_a_scan_filled_up_with_air_is_no_endplate(lumbar):
+    """As where a series was padded to a common size: the border of the body is no endplate."""
+    image = lumbar.image.reoriented("RAS")
+    spine = part_of(lumbar, ("L1", "L2"))
+    spine = replace(spine, mask=spine.mask.reoriented("RAS"))
+    top = int(image.grid.to_voxel(spine["L1"].centroid_mm)[2]) + 4
+    data, labels = image.data.copy(), spine.mask.data.copy()
+    data[:, :, top:], labels[:, :, top:] = -1000, 0
+    found = measure(Volume(data, image.grid), replace(spine, mask=Volume(labels, image.grid)))
+    assert refusal(found["L1"]["height_middle"]) in ("partly_visible", "endplate_incomplete")
+    assert found["L2"]["height_middle"].value is not None
 
 
 def test_everything_is_refused_without_a_mask(lumbar):

@@ -29,7 +29,20 @@ _DISC: Final = np.hypot(*np.mgrid[-1:2, -1:2]) <= 1.5
 _BLUR_MM: Final = 0.8
 _HALF_LAYER_MM: Final = 0.55  # half the thickness of a bony endplate
 _LEAST_POINTS: Final = 30
-_LEAST_CREST_HU: Final = 25.0  # below which there is no layer to speak of
+_LEAST_OUTLIER_MM: Final = (
+    1.0  # between thick slices the points lie in steps; each is no outlier of the others
+)
+_BEYOND_MM: Final = 2.0
+_AIR_HU: Final = -700.0
+_MOST_AIR: Final = 0.4  # share of the columns that may end in air
+_LEAST_SEEN: Final = 0.5  # share of the columns that must show a crest near a smooth surface
+_HELD_BACK: Final = [
+    1e-6 if i + j < 2 else 0.001 if i + j == 2 else 0.004 for i in range(4) for j in range(4 - i)
+]
+"""Penalty of each term of the cubic, per mm2 of its coefficient: holds back bends that few points show."""
+
+_CALM: Final = (5, 3, 1)  # columns averaged, across and along the endplate
+_LEAST_CREST_HU: Final = 15.0  # below which there is no layer to speak of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,16 +54,19 @@ class Endplate:
         coefficients: ``(10,)``, the smooth surface through them.
         normal: Unit vector perpendicular to the plane of best fit, pointing up, in the frame.
         noise_mm: Scatter of the points about a smooth surface (standard deviation).
-        from_hu: Share of points placed by the CT's edge; the others lie on the mask's surface.
         cut: Share of the endplate outside the image.
+        seen: Share of the columns that show the endplate; 1 by the mask.
+        columns: ``(m, 4)``, all columns: mm right and front, whether they show it, and how far outside
+            of the mask's surface (mm; NaN where they do not).
     """
 
     points: FloatArray
     coefficients: FloatArray
     normal: FloatArray
     noise_mm: float
-    from_hu: float
     cut: float
+    seen: float
+    columns: FloatArray
 
     def height_at(self, u: float, v: float) -> float:
         """Position along up at a place; NaN outside the endplate.
@@ -65,6 +81,22 @@ class Endplate:
         surface = _cubic(self.points[:, :2]) @ self.coefficients
         here = _cubic(np.array([[u, v]])) @ self.coefficients
         return float(here[0] + weight @ (self.points[:, 2] - surface) / weight.sum())
+
+    def seen_at(self, u: float, v: float) -> float:
+        """Share of the columns around a place that show the endplate; 0 without any."""
+        near = self._near(u, v)
+        return float(near @ self.columns[:, 2] / max(near.sum(), 1e-9))
+
+    def outside_mask_at(self, u: float, v: float) -> float:
+        """How far outside of the mask's surface it lies around a place, mm; NaN where it is not seen."""
+        near = self._near(u, v) * self.columns[:, 2]
+        if near.sum() < _LEAST_NEAR:
+            return float("nan")
+        return float(near @ np.nan_to_num(self.columns[:, 3]) / near.sum())
+
+    def _near(self, u: float, v: float) -> FloatArray:
+        du, dv = self.columns[:, 0] - u, self.columns[:, 1] - v
+        return np.asarray(np.exp(-0.5 * ((du / _NEAR_U_MM) ** 2 + (dv / _NEAR_V_MM) ** 2)))
 
 
 def find_endplates(
@@ -94,25 +126,29 @@ def _plate(
     along = (block.v[None, :] - walls.centre[1]) / (walls.depth / 2)
     inside = (np.abs(aside) ** 2.5 + np.abs(along) ** 2.5 <= 1) & (block.mask[:, :, start] >= 0.5)
     footprint = ndimage.binary_erosion(inside, _DISC)  # beside a wall its own compact layer misleads
-    surface, cut = _mask_surface(block, start)
-    hu_used = np.zeros_like(footprint)
+    by_mask, cut = _mask_surface(block, start)
+    surface, columns = by_mask, footprint & ~cut & np.isfinite(by_mask)
+    good = columns
     if spacing_mm is not None:
-        surface, hu_used = _sharpened(block, surface, footprint & ~cut, spacing_mm)
-    good = footprint & ~cut & np.isfinite(surface)
-    if good.sum() < _LEAST_POINTS:
+        surface, seen = _sharpened(block, by_mask, columns, spacing_mm)
+        good = columns & seen
+    if good.sum() < max(_LEAST_POINTS, _LEAST_SEEN * columns.sum()):
         return None
     i, j = np.nonzero(good)
     points = np.stack([block.u[i], block.v[j], surface[i, j]], axis=1)
     kept, noise = _without_outliers(points)
     points = points[kept]
     points[:, 2] = middle + sign * points[:, 2]
+    places = np.stack([block.u[np.nonzero(columns)[0]], block.v[np.nonzero(columns)[1]]])
+    moved = np.where(good, surface - by_mask, np.nan)[columns]
     return Endplate(
         points,
-        np.asarray(np.linalg.lstsq(_cubic(points), points[:, 2], rcond=None)[0], float),
+        _fitted(points),
         _normal(points),
         noise,
-        float(hu_used[i, j][kept].mean()),
         float(cut[footprint].mean()),
+        float(good.sum() / columns.sum()),
+        np.stack([*places, good[columns], moved], axis=1),
     )
 
 
@@ -129,6 +165,11 @@ def _mask_surface(block: Block, start: int) -> tuple[FloatArray, npt.NDArray[np.
     surface = (before[..., 0] + share) * _STEP_W_MM
     beyond = np.minimum(first + 1, block.mask.shape[2] - 1)[..., None]
     cut = np.isnan(np.take_along_axis(block.hu, beyond, 2)[..., 0])
+    farther = np.minimum(first + round(_BEYOND_MM / _STEP_W_MM), block.mask.shape[2] - 1)[..., None]
+    with np.errstate(invalid="ignore"):
+        air = np.take_along_axis(block.hu, farther, 2)[..., 0] < _AIR_HU
+    if air.mean() > _MOST_AIR:  # more than gas in a disc: the scan is filled up with air there
+        cut |= air
     return np.asarray(surface), np.asarray(cut)
 
 
@@ -143,18 +184,19 @@ def _sharpened(
     through the crests found.
     """
     hu = np.nan_to_num(block.hu, nan=0.0)
-    hu = ndimage.uniform_filter(hu, (3, 1, 1), mode="nearest")
+    hu = ndimage.uniform_filter(hu, _CALM, mode="nearest")
     blur = max(_BLUR_MM, 0.4 * spacing_mm)
     crest = -ndimage.gaussian_filter1d(hu, blur / _STEP_W_MM, axis=2, order=2, mode="nearest")
     crest *= (blur / _STEP_W_MM) ** 2  # HU, whatever the blur
-    place, seen = _innermost_crest(crest, block.w, surface - _HALF_LAYER_MM)
+    expected = surface - _HALF_LAYER_MM
+    place, seen = _innermost_crest(crest, block.w, expected)
     use = footprint & seen
     if use.sum() < _LEAST_POINTS:
         return surface, np.zeros_like(footprint)
     guide = _smooth_surface(block, place, use)
+    guide = np.clip(guide, expected - _WINDOW_MM[0], expected + _WINDOW_MM[1])
     place, seen = _crest_near(crest, block.w, guide, _TRUST_GUIDE_MM)
-    near = np.clip(surface - _HALF_LAYER_MM, guide - _TRUST_GUIDE_MM, guide + _TRUST_GUIDE_MM)
-    return np.where(seen, place, near) + _HALF_LAYER_MM, seen
+    return place + _HALF_LAYER_MM, seen
 
 
 def _innermost_crest(
@@ -195,7 +237,7 @@ def _smooth_surface(block: Block, place: FloatArray, use: npt.NDArray[np.bool_])
     points = np.stack([block.u[i], block.v[j], place[i, j]], axis=1)
     points = points[_inner_layer(points)]
     points = points[_without_outliers(points)[0]]
-    fit = np.linalg.lstsq(_cubic(points), points[:, 2], rcond=None)[0]
+    fit = _fitted(points)
     places = np.stack(np.meshgrid(block.u, block.v, indexing="ij"), axis=-1).reshape(-1, 2)
     return np.asarray((_cubic(places) @ fit).reshape(place.shape))
 
@@ -206,13 +248,19 @@ def _cubic(points: FloatArray) -> FloatArray:
     return np.stack([x**i * y**j for i in range(4) for j in range(4 - i)], axis=1)
 
 
+def _fitted(points: FloatArray) -> FloatArray:
+    """Coefficients of the smooth surface through points ``(n, 3)``; bends that few show are held back."""
+    design = _cubic(points)
+    normal = design.T @ design / len(points) + np.diag(_HELD_BACK)
+    return np.asarray(np.linalg.solve(normal, design.T @ points[:, 2] / len(points)), float)
+
+
 def _inner_layer(points: FloatArray) -> npt.NDArray[np.bool_]:
     """Points of the inner one, where some lie on the neighbour's endplate beyond a thin disc."""
     design = _cubic(points)
     kept = np.ones(len(points), bool)
     for _ in range(6):
-        fit = np.linalg.lstsq(design[kept], points[kept, 2], rcond=None)[0]
-        rest = points[:, 2] - design @ fit
+        rest = points[:, 2] - design @ _fitted(points[kept])
         scatter = float(1.4826 * np.median(np.abs(rest[kept])))
         kept = (rest <= max(scatter, 0.8)) & (rest >= -max(3 * scatter, 0.8))
     return kept if kept.sum() >= _LEAST_POINTS else np.ones(len(points), bool)
@@ -224,10 +272,9 @@ def _without_outliers(points: FloatArray) -> tuple[npt.NDArray[np.bool_], float]
     kept = np.ones(len(points), bool)
     scatter = 0.0
     for _ in range(4):
-        fit = np.linalg.lstsq(design[kept], points[kept, 2], rcond=None)[0]
-        rest = points[:, 2] - design @ fit
+        rest = points[:, 2] - design @ _fitted(points[kept])
         scatter = float(1.4826 * np.median(np.abs(rest[kept])))
-        kept = np.abs(rest) <= max(3 * scatter, 0.6)
+        kept = np.abs(rest) <= max(3 * scatter, _LEAST_OUTLIER_MM)
     return kept, scatter
 
 

@@ -19,6 +19,9 @@ The corners themselves carry spurs and are rounded; 8 % of the depth is 2 to 3 m
 _SD_FLOOR_MM: Final = 0.3
 _SD_PER_SPACING: Final = 0.13  # of the voxel size along the vertebra; both from phantoms
 _TALLEST: Final = 1.35  # front or middle against the median; fractures make the back the tallest
+_TALLEST_BACK: Final = 1.8  # the back against the second; a wedge of grade 3 has lost 40 % in front
+_LEAST_SEEN: Final = 0.5  # share of the columns around a landmark that must show the endplate
+_MOST_APART_MM: Final = 5.0  # between the distances of the three landmarks from the mask's surface
 _INDEPENDENT: Final = 12.0  # points that a local height effectively averages
 
 
@@ -94,7 +97,21 @@ def body_heights(shape: Shape) -> Heights | None:
     ]
     if not np.isfinite(values).all() or min(values) <= 0:
         return None
+    if not (_is_whole(shape, upper) and _is_whole(shape, lower)):
+        return None
     if max(values[:2]) > _TALLEST * float(np.median(values)):  # a corner on the neighbour's endplate
+        return None
+    if values[2] > _TALLEST_BACK * sorted(values)[1]:
         return None
     sd = float(np.hypot(plate_sd_mm(shape, lower), plate_sd_mm(shape, upper)))
     return Heights(values[0], values[1], values[2], sd)
+
+
+def _is_whole(shape: Shape, plate: Endplate) -> bool:
+    """Whether the CT shows an endplate at all three landmarks, and of about the mask's shape."""
+    walls = shape.walls
+    places = [(float(walls.centre[0]), walls.back + share * walls.depth) for share in PLACES.values()]
+    if min(plate.seen_at(*place) for place in places) < _LEAST_SEEN:
+        return False
+    outside = [plate.outside_mask_at(*place) for place in places]
+    return bool(np.ptp(outside) <= _MOST_APART_MM)
