@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from spondyl.morphometry.heights import PLACES, landmark_mm, plate_sd_mm
+from spondyl.morphometry.heights import PLACES, is_whole, landmark_mm, plate_sd_mm
 from spondyl.morphometry.result import Measurement
 from spondyl.morphometry.shape import Shape
 from spondyl.spine import Flag
@@ -20,7 +20,7 @@ DISC_VALUES: Final = {
 }
 """Name to unit."""
 
-_NO_DISC: Final = Flag("endplate_not_found", "An endplate beside this disc could not be found.")
+_NO_DISC: Final = Flag("endplate_not_found", "An endplate beside this disc is not seen well enough.")
 
 
 def refused_disc(reason: Flag) -> dict[str, Measurement]:
@@ -39,7 +39,7 @@ def measure_disc(above: Shape, below: Shape) -> Mapping[str, Measurement]:
         below: The vertebra below.
     """
     ceiling, floor = above.lower, below.upper
-    if ceiling is None or floor is None:
+    if ceiling is None or floor is None or not (is_whole(above, ceiling) and is_whole(below, floor)):
         return refused_disc(_NO_DISC)
     normals = above.normal_mm(ceiling), below.normal_mm(floor)
     up = normals[0] + normals[1]
@@ -48,9 +48,9 @@ def measure_disc(above: Shape, below: Shape) -> Mapping[str, Measurement]:
         float((landmark_mm(above, ceiling, place) - landmark_mm(below, floor, place)) @ up)
         for place in PLACES
     ]
-    if not np.isfinite(gaps).all():
-        return refused_disc(_NO_DISC)
     sd = float(np.hypot(plate_sd_mm(above, ceiling), plate_sd_mm(below, floor)))
+    if not np.isfinite(gaps).all() or min(gaps) < -2 * sd:  # endplates that cross are not those of a disc
+        return refused_disc(_NO_DISC)
     names = [f"height_{place}" for place in PLACES]
     values = {name: Measurement(max(gap, 0.0), "mm", sd) for name, gap in zip(names, gaps, strict=True)}
     front = above.frame.front

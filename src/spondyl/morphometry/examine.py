@@ -28,7 +28,7 @@ class Examined:
 
     Attributes:
         reason: Why there are no heights; ``None`` when there are.
-        shape: ``None`` unless at least one endplate was found and lies whole in the image.
+        shape: ``None`` unless a body was found that lies whole in the image.
         heights: Of the body.
         density: Of its spongy bone; ``None`` when it was not looked for.
         volume: Of the whole vertebra.
@@ -69,7 +69,7 @@ def examine(
     if reason is not None:
         return Examined(reason, volume=size)
     shape = find_shape(sampler, vertebra.centroid_mm, direction, edge)
-    if shape is None or (shape.lower is None and shape.upper is None):
+    if shape is None:
         return Examined(gates.not_found(vertebra), volume=size)
     density, contrast = None, False
     if vertebra.label not in (_C2, _S1):

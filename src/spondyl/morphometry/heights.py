@@ -9,7 +9,7 @@ from spondyl.morphometry.endplates import Endplate
 from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.shape import Shape
 
-__all__ = ["PLACES", "Heights", "body_heights", "landmark_mm", "landmarks_mm", "plate_sd_mm"]
+__all__ = ["PLACES", "Heights", "body_heights", "is_whole", "landmark_mm", "landmarks_mm", "plate_sd_mm"]
 
 PLACES: Final = {"anterior": 0.92, "middle": 0.5, "posterior": 0.08}
 """Where heights are taken: share of the body's depth from its back wall, on the midline.
@@ -97,7 +97,7 @@ def body_heights(shape: Shape) -> Heights | None:
     ]
     if not np.isfinite(values).all() or min(values) <= 0:
         return None
-    if not (_is_whole(shape, upper) and _is_whole(shape, lower)):
+    if not (is_whole(shape, upper) and is_whole(shape, lower)):
         return None
     if max(values[:2]) > _TALLEST * float(np.median(values)):  # a corner on the neighbour's endplate
         return None
@@ -107,7 +107,7 @@ def body_heights(shape: Shape) -> Heights | None:
     return Heights(values[0], values[1], values[2], sd)
 
 
-def _is_whole(shape: Shape, plate: Endplate) -> bool:
+def is_whole(shape: Shape, plate: Endplate) -> bool:
     """Whether the CT shows an endplate at all three landmarks, and of about the mask's shape."""
     walls = shape.walls
     places = [(float(walls.centre[0]), walls.back + share * walls.depth) for share in PLACES.values()]

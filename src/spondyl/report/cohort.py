@@ -25,6 +25,7 @@ COHORT: Final = "index.html"
 
 _OURS: Final = '<meta name="generator" content="spondyl">'
 _HEAD_BYTES: Final = 2000
+_MOST_RENEWED: Final = 500  # at 0.04 s each
 _THUMB_PX: Final = (220, 220)
 _L1: Final = "L1"
 
@@ -94,12 +95,15 @@ def write_cohort(folder: Path | str, path: Path | str | None = None) -> Path:
 def renew_cohort(folder: Path) -> None:
     """Write the page of a folder of results anew, if it has one; after a result in it was corrected.
 
-    The correction stands even where the page cannot be written; a warning says so.
+    The correction stands even where the page cannot be written, or would take long; a warning says so.
     """
     page = folder / COHORT
     if not page.is_file() or not _is_ours(page):
         return
     try:
+        count = len(result_folders(folder))
+        if count > _MOST_RENEWED:
+            raise OutputError(f"it has {count} results; 'spondyl report' renews it")
         write_cohort(folder)
     except SpondylError as error:
         logger.warning("%s still shows results as they were before the correction: %s", page, error)
