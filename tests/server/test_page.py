@@ -187,21 +187,24 @@ def test_export_gives_the_files_asked_for(page, found):
 
 
 @pytest.mark.parametrize(
-    ("now", "wanted", "corrections"),
+    ("now", "wanted", "renamed"),
     [
-        ("T12 L1 L2", "T11 T12 L1", [("T12", "T11", False)]),
-        ("T11 T12 L1 L2", "T11 T12 T13 L1", [("L1", "T13", False)]),
-        ("L4 L5 S1 S2", "L4 L5 L6 S1", [("S1", "L6", False)]),
-        ("T10 T12 L1", "T10 T11 L1", [("T12", "T11", True)]),
-        ("T11 T12 L1", "T10 T11 L1", [("T11", "T10", True), ("T12", "T11", True)]),
+        ("T12 L1 L2", "T11 T12 L1", ("T12", "T11")),
+        ("T11 T12 L1 L2", "T11 T12 T13 L1", ("L1", "T13")),
+        ("L4 L5 S1 S2", "L4 L5 L6 S1", ("S1", "L6")),
+        ("T10 T12 L1", "T10 T11 L1", None),
+        ("T11 T12 L1", "T10 T11 L1", None),
     ],
 )
-def test_another_numbering_becomes_as_few_corrections_as_can_be(page, now, wanted, corrections):
+def test_another_numbering_is_one_correction(page, now, wanted, renamed):
     asked = page.evaluate(
-        "async ([now, wanted]) => (await import('/page/corrections.js')).requestsFor(now, wanted)",
+        "async ([now, wanted]) => (await import('/page/corrections.js')).requestFor(now, wanted)",
         [now.split(), wanted.split()],
     )
-    assert [(one["vertebra"], one["name"], one["only"]) for one in asked] == corrections
+    if renamed is None:
+        assert asked == {"kind": "renumber", "names": wanted.split()}
+    else:
+        assert asked == {"kind": "relabel", "vertebra": renamed[0], "name": renamed[1], "only": False}
 
 
 def test_dropped_files_become_cases(page):

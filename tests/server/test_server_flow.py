@@ -108,6 +108,17 @@ def test_vertebrae_are_moved_deleted_and_added(working, case):
     assert working.get(case).json()["redo"] == 0
 
 
+def test_a_whole_numbering_is_one_correction(working, case):
+    def renumber(*names):
+        return working.post(f"{case}/corrections", json={"kind": "renumber", "names": names})
+
+    assert [one["name"] for one in renumber("T12", "L1", "L6").json()["vertebrae"]] == ["T12", "L1", "L6"]
+    assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 19, 20, 25}
+    assert renumber("T12", "L1").json()["detail"].startswith("2 names for 3 vertebrae")
+    assert "two vertebrae would be called L1" in renumber("L1", "L1", "L6").json()["detail"]
+    assert working.post(f"{case}/undo").json()["history"] == []
+
+
 def test_two_people_at_one_case_do_not_undo_each_other(working, case):
     seen = working.get(f"{case}/result").headers["etag"]
     first = {"kind": "relabel", "vertebra": "L1", "name": "T12"}

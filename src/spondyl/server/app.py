@@ -54,6 +54,9 @@ def create_app(settings: Settings, *, work: bool = True) -> FastAPI:
     events = Events()
     store = Store(data.database, events.tell)
     data.sweep({case.id for case in store.find()})
+    for case in store.find():
+        if not data.case(case.id).folder.is_dir():  # killed in the middle of deleting it
+            store.delete(case.id)
     store.resume()
     dispatcher = Dispatcher(store, data, settings)
 

@@ -103,6 +103,7 @@ class Dispatcher:
         if "done" in answer:
             self._written(lambda: self._store.move(case.id, ["running"], "done", progress=1.0, **found))
         else:
+            files.clean()  # first: on a full disk, that makes room for the state
             self._written(lambda: self._store.move(case.id, ["running"], "failed", error=answer["failed"]))
         if self._state(case.id) != "done":
             files.clean()
@@ -122,10 +123,10 @@ class Dispatcher:
         while True:
             try:
                 return change()
-            except sqlite3.Error:
+            except sqlite3.Error as error:
                 if self._stopping:
                     return None
-                logger.exception("the list of cases cannot be written; trying again in %g s", _AGAIN_S)
+                logger.warning("the list of cases cannot be written (%s); again in %g s", error, _AGAIN_S)
                 self._news.wait(_AGAIN_S)
                 self._news.clear()
 

@@ -136,5 +136,5 @@ async def follow_cases(here: Here) -> StreamingResponse:
 def _delete(case: str, here: Context) -> None:
     here.dispatcher.cancel(case)
     with here.alone(case):
+        here.data.remove(case)  # first: on a full disk, that makes room for the list
         here.store.delete(case)
-        here.data.remove(case)

@@ -15,7 +15,7 @@ from spondyl.server.display import factors_of
 from spondyl.server.errors import ApiError, answers
 from spondyl.server.layout import CaseFiles
 from spondyl.server.recording import caught_up, record
-from spondyl.server.schemas import Add, Correcting, Delete, Move, Relabel, Shift, tag_of
+from spondyl.server.schemas import Add, Correcting, Delete, Move, Relabel, Renumber, Shift, tag_of
 
 __all__ = ["router"]
 
@@ -65,6 +65,8 @@ def _change_of(correcting: Correcting) -> Change:
             return lambda folder, scan: corrections.relabel(
                 folder, {correcting.vertebra: correcting.name}, only=correcting.only, image=scan
             )
+        case Renumber():
+            return lambda folder, scan: _renumbered(folder, correcting.names, scan)
         case Shift():
             return lambda folder, scan: corrections.shift(folder, correcting.by, image=scan)
         case Move():
@@ -79,6 +81,14 @@ def _change_of(correcting: Correcting) -> Change:
             )
         case _:
             assert_never(correcting)
+
+
+def _renumbered(folder: Path, names: tuple[str, ...], scan: Path | None) -> Result:
+    now = [found.name for found in Result.read(folder / "result.json").vertebrae]
+    if len(names) != len(now):
+        raise InputError(f"{len(names)} names for {len(now)} vertebrae; give one for each, head to foot")
+    renames = {old: new for old, new in zip(now, names, strict=True) if old != new}
+    return corrections.relabel(folder, renames, only=True, image=scan)
 
 
 def _correct(case: str, here: Context, seen: str | None, change: Change) -> Revised:

@@ -83,6 +83,13 @@ class Relabel(_Body):
     only: bool = Field(False, description="Leave the others alone.")
 
 
+class Renumber(_Body):
+    """Every vertebra gets its name, as in one of the other numberings of a result."""
+
+    kind: Literal["renumber"]
+    names: tuple[Name, ...] = Field(description="As many as there are vertebrae, head to foot.")
+
+
 class Shift(_Body):
     """Every vertebra gets another name."""
 
@@ -113,7 +120,7 @@ class Add(_Body):
     centroid_mm: PointMm
 
 
-Correcting = Annotated[Relabel | Shift | Move | Delete | Add, Field(discriminator="kind")]
+Correcting = Annotated[Relabel | Renumber | Shift | Move | Delete | Add, Field(discriminator="kind")]
 
 
 class Level(BaseModel):

@@ -26,15 +26,10 @@ export function corrections(crosshair, reload) {
     find("#editing").ariaBusy = String(waiting > 0);
   }
 
-  /** Send one or several, one after the other; the last result is shown. */
-  function send(requests, said) {
+  function send(request, said) {
     const id = state.current;
     return inTurn(id, async () => {
-      let result = state.result;
-      await unlessOutdated(id, async () => {
-        for (const request of requests) result = await api.correct(id, result, request);
-      });
-      await show(id, result, said);
+      await show(id, await unlessOutdated(id, () => api.correct(id, state.result, request)), said);
       toast(said, { action: { label: "Undo", run: undo } });
     });
   }
@@ -74,7 +69,7 @@ export function corrections(crosshair, reload) {
     const answer = await askName(name);
     if (answer)
       await send(
-        [{ kind: "relabel", vertebra: name, ...answer }],
+        { kind: "relabel", vertebra: name, ...answer },
         `${name} is now ${answer.name}${answer.only ? "" : "; the others follow"}`,
       );
   }
@@ -83,7 +78,7 @@ export function corrections(crosshair, reload) {
     const centroid_mm = crosshair().map(rounded);
     const name = await askNewName(centroid_mm);
     if (!name) return;
-    await send([{ kind: "add", name, centroid_mm }], `${name} was added`);
+    await send({ kind: "add", name, centroid_mm }, `${name} was added`);
     state.select(name);
   }
 
@@ -93,18 +88,18 @@ export function corrections(crosshair, reload) {
     rename,
     add,
     move: (name, mm) =>
-      send([{ kind: "move", vertebra: name, centroid_mm: mm.map(rounded) }], `The centre of ${name} was moved`),
+      send({ kind: "move", vertebra: name, centroid_mm: mm.map(rounded) }, `The centre of ${name} was moved`),
     moveHere: () =>
       state.selected &&
       send(
-        [{ kind: "move", vertebra: state.selected, centroid_mm: crosshair().map(rounded) }],
+        { kind: "move", vertebra: state.selected, centroid_mm: crosshair().map(rounded) },
         `The centre of ${state.selected} was moved`,
       ),
-    remove: (name) => name && send([{ kind: "delete", vertebra: name }], `${name} was deleted`),
-    shift: (by) => send([{ kind: "shift", by }], `All names moved one level ${by > 0 ? "down" : "up"}`),
+    remove: (name) => name && send({ kind: "delete", vertebra: name }, `${name} was deleted`),
+    shift: (by) => send({ kind: "shift", by }, `All names moved one level ${by > 0 ? "down" : "up"}`),
     apply: (other) =>
       send(
-        requestsFor(
+        requestFor(
           state.result.vertebrae.map(({ name }) => name),
           other.names,
         ),
@@ -116,25 +111,17 @@ export function corrections(crosshair, reload) {
 const rounded = (mm) => Math.round(1000 * mm) / 1000;
 
 /**
- * The corrections that lead from some names to others: one that the rest follows, if there is one, as a person
- * would do it; otherwise each by itself.
+ * The correction that leads from some names to others: one name that the rest follows, if there is one, as a person
+ * would do it; otherwise all names at once.
  * @param {string[]} now names from head to foot
  * @param {string[]} wanted the same vertebrae
  */
-export function requestsFor(now, wanted) {
-  for (let n = 0; n < now.length; n++) {
-    if (now[n] !== wanted[n] && String(followed(now, now[n], wanted[n])) === String(wanted)) {
-      return [{ kind: "relabel", vertebra: now[n], name: wanted[n], only: false }];
-    }
-  }
-  const requests = [];
-  const names = [...now];
-  while (String(names) !== String(wanted)) {
-    const n = names.findIndex((name, place) => name !== wanted[place] && !names.includes(wanted[place]));
-    requests.push({ kind: "relabel", vertebra: names[n], name: wanted[n], only: true });
-    names[n] = wanted[n];
-  }
-  return requests;
+export function requestFor(now, wanted) {
+  const first = now.findIndex(
+    (name, n) => name !== wanted[n] && String(followed(now, name, wanted[n])) === String(wanted),
+  );
+  if (first < 0) return { kind: "renumber", names: wanted };
+  return { kind: "relabel", vertebra: now[first], name: wanted[first], only: false };
 }
 
 /** What all are called once one is renamed: the rules of docs/outputs.md, which the server follows. */
