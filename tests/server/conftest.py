@@ -1,10 +1,13 @@
 """The tiny exact model of tests/readers.py, a scan it can read, and a server that has done it."""
 
 import pytest
+from hypothesis import settings
 from server_client import running, send, settled
 
 from readers import toy_scan, write_reader_model
 from spondyl.io import write_image
+
+settings.register_profile("long", max_examples=1200)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +36,14 @@ def idle(tmp_path):
     """Client of a server without a worker."""
     with running(tmp_path / "data", work=False) as client:
         yield client
+
+
+@pytest.fixture(scope="package")
+def kept(working, scan):
+    """The same for all tests that change nothing."""
+    info = settled(working, send(working, scan).json()["id"])
+    assert info["state"] == "done", info["error"]
+    return f"/api/cases/{info['id']}"
 
 
 @pytest.fixture

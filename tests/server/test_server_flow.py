@@ -37,8 +37,8 @@ def test_a_scan_becomes_a_result(working, scan):
     assert done[0]["id"] == case
 
 
-def test_image_and_mask_share_their_grid(working, case, scan):
-    image, mask = image_of(working.get(f"{case}/image")), image_of(working.get(f"{case}/mask"))
+def test_image_and_mask_share_their_grid(working, kept, scan):
+    image, mask = image_of(working.get(f"{kept}/image")), image_of(working.get(f"{kept}/mask"))
     assert image.get_data_dtype() == np.int16
     assert mask.get_data_dtype() == np.uint8
     np.testing.assert_allclose(image.affine, mask.affine)
@@ -47,11 +47,11 @@ def test_image_and_mask_share_their_grid(working, case, scan):
 
 
 @pytest.mark.parametrize("plane", ["sagittal", "coronal"])
-def test_strip_says_where_vertebrae_are(working, case, plane):
+def test_strip_says_where_vertebrae_are(working, kept, plane):
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(working.get(f"{case}/strip/{plane}.png").raise_for_status().content))
-    place = working.get(f"{case}/strip/{plane}.json").raise_for_status().json()
+    picture = Image.open(io.BytesIO(working.get(f"{kept}/strip/{plane}.png").raise_for_status().content))
+    place = working.get(f"{kept}/strip/{plane}.json").raise_for_status().json()
     assert picture.size == (place["width"], place["height"])
     grey = np.asarray(picture)
     assert [found["name"] for found in place["vertebrae"]] == ["L1", "L2", "S1"]
@@ -158,22 +158,22 @@ REFUSED = [
 ]
 
 
-def test_a_wrong_correction_is_refused_in_words(working, case):
+def test_a_wrong_correction_is_refused_in_words(working, kept):
     for body, why in REFUSED:
-        answer = working.post(f"{case}/corrections", json=body)
+        answer = working.post(f"{kept}/corrections", json=body)
         assert answer.status_code == 422
         assert why in answer.json()["detail"]
         assert "cases/" not in answer.json()["detail"]
-    assert working.get(case).json()["corrected"] is False
+    assert working.get(kept).json()["corrected"] is False
 
 
-def test_export_is_a_zip_of_what_was_asked_for(working, case):
-    answer = working.get(f"{case}/export", params={"formats": "csv,nrrd,preview"})
+def test_export_is_a_zip_of_what_was_asked_for(working, kept):
+    answer = working.get(f"{kept}/export", params={"formats": "csv,nrrd,preview"})
     assert answer.headers["content-disposition"] == 'attachment; filename="patient.zip"'
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     assert sorted(names) == ["centroids.csv", "mask.seg.nrrd", "preview.png", "result.json"]
-    assert working.get(f"{case}/export", params={"formats": "docx"}).status_code == 422
-    assert working.get(f"{case}/export").status_code == 422
+    assert working.get(f"{kept}/export", params={"formats": "docx"}).status_code == 422
+    assert working.get(f"{kept}/export").status_code == 422
 
 
 def test_a_series_comes_back_as_dicom_objects(working, tmp_path):
@@ -194,10 +194,10 @@ def test_a_series_comes_back_as_dicom_objects(working, tmp_path):
     working.post(f"{case}/undo")
 
 
-def test_every_format_offered_can_be_had(working, case):
-    words = [one["name"] for one in working.get(f"{case}/formats").json()]
+def test_every_format_offered_can_be_had(working, kept):
+    words = [one["name"] for one in working.get(f"{kept}/formats").json()]
     assert not [word for word in words if word.startswith(("dicom", "rt"))]
-    answer = working.get(f"{case}/export", params={"formats": ",".join(words)}).raise_for_status()
+    answer = working.get(f"{kept}/export", params={"formats": ",".join(words)}).raise_for_status()
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     assert len({name.partition("/")[0] for name in names}) == len(words) + 1
 
@@ -245,9 +245,9 @@ training: {iterations: 1, batch_size: 1, warmup: 1, phantoms: 0}
 """
 
 
-def test_files_of_a_result(working, case):
-    assert Result.model_validate_json(working.get(f"{case}/files/result.json").content).vertebrae
-    answer = working.get(f"{case}/files/secret.txt")
+def test_files_of_a_result(working, kept):
+    assert Result.model_validate_json(working.get(f"{kept}/files/result.json").content).vertebrae
+    answer = working.get(f"{kept}/files/secret.txt")
     assert answer.status_code == 404
     assert "centroids.json" in answer.json()["detail"]
 
