@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import SimpleITK
 from series_oracle import as_arrays
-from series_written import SAGITTAL, Series, store
+from series_written import SAGITTAL, Series, blobs, store
 
-from spondyl.dicom import read_series
+from spondyl.dicom import read_series, sr_of
 from spondyl.errors import ImageError
+from spondyl.spine import Spine
 
 
 @pytest.mark.parametrize("how", [{}, {"axes": SAGITTAL}, {"signed": True, "intercept": 0, "bits": 16}])
@@ -30,6 +31,19 @@ def test_frames_in_any_order(tmp_path):
     assert np.array_equal(read.volume.data, plain.volume.data)
     assert read.volume.grid.is_close(plain.volume.grid, 1e-6)
     assert [order[piece.frame] for piece in read.slices] == list(range(9))
+
+
+def test_several_files_are_read_and_not_referred_to(tmp_path):
+    hu, uids = blobs((12, 24, 32)), {"study_uid": "1.2.3", "series_uid": "1.2.3.4"}
+    Series(hu=hu[:7], **uids).write_enhanced(tmp_path / "1")
+    Series(hu=hu[7:], origin=(-30.0, 20.0, -82.5), **uids).write_enhanced(
+        tmp_path / "2", order=[4, 1, 3, 0, 2]
+    )
+    read = read_series(tmp_path)
+    assert np.array_equal(read.volume.data.transpose(2, 1, 0), hu)
+    assert len(read.datasets) == 2
+    with pytest.raises(ImageError, match="join them into one file"):
+        sr_of(Spine(()), read)
 
 
 def test_a_rescale_of_each_frame(tmp_path):

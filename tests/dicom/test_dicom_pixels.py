@@ -11,6 +11,7 @@ from series_oracle import check_slices
 from series_written import Series, blobs
 
 from spondyl.dicom import read_series
+from spondyl.errors import ImageError
 
 STORED = {
     "unsigned, 12 bits": {},
@@ -70,6 +71,18 @@ def test_rewritten_by_dcmtk(name, stored, tmp_path):
         subprocess.run([*DCMTK[name], str(file), str(tmp_path / "new" / file.name)], check=True)
     read = read_series(tmp_path / "new")
     assert np.array_equal(read.volume.data.transpose(2, 1, 0), series.hu)
+
+
+@pytest.mark.skipif(shutil.which("dcmcjpeg") is None, reason="dcmtk is not installed (Debian: dcmtk)")
+def test_jpeg_extended_is_refused_with_the_reason(tmp_path):
+    folder = Series(hu=blobs((4, 24, 32))).write(tmp_path / "plain")
+    (tmp_path / "new").mkdir()
+    for file in folder.iterdir():
+        subprocess.run(["dcmcjpeg", "+ee", str(file), str(tmp_path / "new" / file.name)], check=True)
+    with pytest.raises(
+        ImageError, match=r"JPEG Extended \(lossy, 12 bits\), which is not decoded here; have it"
+    ):
+        read_series(tmp_path / "new")
 
 
 def test_compressed_by_pydicom(tmp_path):

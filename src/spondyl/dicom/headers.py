@@ -38,6 +38,12 @@ MAX_PIXELS: Final = 1 << 26
 MAX_HEADER: Final = 1 << 26
 """Bytes before the pixels; an enhanced CT of a whole body needs some 10 MB."""
 
+_NOT_DECODED: Final = {
+    "1.2.840.10008.1.2.4.51": "compressed as JPEG Extended (lossy, 12 bits), which is not decoded here;"
+    " have it sent uncompressed or without loss",
+}
+"""Transfer syntaxes that are refused, with the reason."""
+
 _TAGS: Final = [
     *("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Modality", "ImageType"),
     *("SeriesNumber", "SeriesDescription", "InstanceNumber", "RescaleType", "LossyImageCompression"),
@@ -131,6 +137,8 @@ def _slices(source: Source, dataset: Any, sop_class: str, modality: str) -> tupl
     """The pictures of a CT file, or why there is none."""
     if modality != "CT" or sop_class not in CT_CLASSES:
         return (), ""
+    if dataset.file_meta.TransferSyntaxUID in _NOT_DECODED:
+        return (), _NOT_DECODED[dataset.file_meta.TransferSyntaxUID]
     rows, columns = flag(dataset, "Rows"), flag(dataset, "Columns")
     if min(rows, columns) < 2 or rows * columns > MAX_PIXELS:
         return (), f"{rows} rows and {columns} columns"

@@ -25,7 +25,6 @@ CT_SYNTAXES: Final = (
     "1.2.840.10008.1.2.1.99",  # deflated
     "1.2.840.10008.1.2.2",  # explicit VR big endian, retired
     "1.2.840.10008.1.2.4.50",  # JPEG baseline
-    "1.2.840.10008.1.2.4.51",  # JPEG extended
     "1.2.840.10008.1.2.4.57",  # JPEG lossless
     "1.2.840.10008.1.2.4.70",  # JPEG lossless, first order
     "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless

@@ -73,7 +73,10 @@ def prepared(headers: Headers) -> list[Dataset]:
     if not ready:
         raise ImageError("a DICOM object needs the headers of the series it is derived from; there are none")
     if len(ready) > 1 and "PerFrameFunctionalGroupsSequence" in ready[0]:
-        raise ImageError("a series of several multi-frame images cannot be referenced yet; give one of them")
+        raise ImageError(
+            "no object can be derived from a series of several multi-frame images; join them into one"
+            " file, or choose formats that are not DICOM"
+        )
     instances = sorted(str(source.SOPInstanceUID) for source in ready)
     for keyword in _OF_SERIES:
         if not all(source.get(keyword) for source in ready):
