@@ -7,11 +7,12 @@ import uuid
 from collections.abc import Sequence
 from copy import deepcopy
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from pydicom import Dataset
 
 import spondyl
+from spondyl.dicom.objects.codes import MANUFACTURER
 from spondyl.errors import ImageError
 from spondyl.spine import Spine, Vertebra
 
@@ -19,6 +20,7 @@ __all__ = [
     "HasHeaders",
     "Headers",
     "content_uid",
+    "derived_head",
     "describe",
     "nameless",
     "prepared",
@@ -185,6 +187,36 @@ def series_number(source: Dataset, kind: int) -> int:
     """A number for a derived series: that of its source, two digits further."""
     number = source.get("SeriesNumber")
     return (abs(int(number)) % 10_000_000 if number else 0) * 100 + 60 + kind
+
+
+def derived_head(
+    source: Dataset, content: Sequence[str], kind: int, when: datetime, serial: str
+) -> dict[str, Any]:
+    """What highdicom is told of an object as an instance of a series of its own.
+
+    Args:
+        source: Of the series it is derived from, from :func:`prepared`.
+        content: All that it is made from, for its UIDs.
+        kind: Last digit of its series number.
+        when: Its time.
+        serial: Tells one training of the model from another.
+    """
+    return {
+        "series_instance_uid": content_uid("series", *content),
+        "series_number": series_number(source, kind),
+        "sop_instance_uid": content_uid("instance", *content),
+        "instance_number": 1,
+        "manufacturer": MANUFACTURER,
+        "manufacturer_model_name": MANUFACTURER,
+        "software_versions": spondyl.__version__,
+        "device_serial_number": serial,
+        "content_date": when.date(),
+        "content_time": when.time(),
+        "series_date": when.date(),
+        "series_time": when.time(),
+        "series_description": "Vertebrae",
+        "specific_character_set": "ISO_IR 192",
+    }
 
 
 def tracking_uid(source: Dataset, label: int) -> str:

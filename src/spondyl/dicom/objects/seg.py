@@ -9,10 +9,8 @@ from highdicom.seg import Segmentation, SegmentDescription
 from pydicom import Dataset
 from pydicom.sr.codedict import codes
 
-import spondyl
 from spondyl.anatomy import NAMES, ORDER
 from spondyl.dicom.objects.codes import (
-    MANUFACTURER,
     Algorithm,
     colour_of,
     is_general,
@@ -23,10 +21,10 @@ from spondyl.dicom.objects.files import save
 from spondyl.dicom.objects.headers import (
     Headers,
     content_uid,
+    derived_head,
     describe,
     nameless,
     prepared,
-    series_number,
     settle_times,
     time_of,
     tracking_uid,
@@ -89,22 +87,9 @@ def seg_of(
         pixel_array=pixels,
         segmentation_type=kind,
         segment_descriptions=[_segment(label, numbers[label], algorithm, sources[0]) for label in labels],
-        series_instance_uid=content_uid("series", *content),
-        series_number=series_number(sources[0], 2 if labelmap else 1),
-        sop_instance_uid=content_uid("instance", *content),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=spondyl.__version__,
-        device_serial_number=algorithm.serial,
         content_label="VERTEBRAE",
         content_description="Vertebrae",
-        content_date=when.date(),
-        content_time=when.time(),
-        series_date=when.date(),
-        series_time=when.time(),
-        series_description="Vertebrae",
-        specific_character_set="ISO_IR 192",
+        **derived_head(sources[0], content, 2 if labelmap else 1, when, algorithm.serial),
     )
     segmentation.PatientName = sources[0].PatientName
     return _settled(segmentation, content, when)

@@ -28,10 +28,10 @@ from spondyl.dicom.objects.files import save
 from spondyl.dicom.objects.headers import (
     Headers,
     content_uid,
+    derived_head,
     describe,
     nameless,
     prepared,
-    series_number,
     settle_times,
     time_of,
     tracking_uid,
@@ -101,24 +101,11 @@ def sr_of(
     document = Comprehensive3DSR(
         evidence=nameless(sources),
         content=_report(groups, algorithm)[0],
-        series_instance_uid=content_uid("series", *content),
-        series_number=series_number(sources[0], 3),
-        sop_instance_uid=content_uid("instance", *content),
-        instance_number=1,
-        manufacturer=MANUFACTURER,
         is_complete=True,
         coding_schemes=[
             CodingSchemeIdentificationItem(SCHEME, name="Spondyl measurements", version=spondyl.__version__)
         ],
-        content_date=when.date(),
-        content_time=when.time(),
-        series_date=when.date(),
-        series_time=when.time(),
-        series_description="Vertebrae",
-        manufacturer_model_name=MANUFACTURER,
-        software_versions=spondyl.__version__,
-        device_serial_number=algorithm.serial,
-        specific_character_set="ISO_IR 192",
+        **derived_head(sources[0], content, 3, when, algorithm.serial),
     )
     document.PatientName = sources[0].PatientName
     settle_times(document, when)
