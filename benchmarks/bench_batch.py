@@ -65,7 +65,9 @@ def copies(originals: list[Path], folder: Path, count: int) -> Path:
 
 def bench_loop(work: Path, options: argparse.Namespace) -> list[dict]:
     """A process per scan, one worker, two workers: in turn, part by part, so that noise is shared."""
-    scans = sorted(copies(phantoms(options.phantoms, 10), work / "in", options.scans).iterdir())
+    scans = sorted(copies(phantoms(options.phantoms, 10), work / "in", options.scans).iterdir())[
+        options.first :
+    ]
     totals = {name: Counter() for name in ("shell loop", "1 worker", "2 workers")}
     for start in range(0, len(scans), options.part):
         part = [str(scan) for scan in scans[start : start + options.part]]
@@ -223,6 +225,7 @@ def main() -> None:
     parser.add_argument("files", type=Path, nargs="*")
     parser.add_argument("--phantoms", type=Path, default=Path("bench-phantoms"))
     parser.add_argument("--scans", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="go on behind so many scans (loop)")
     parser.add_argument("--part", type=int, default=50)
     parser.add_argument("--fine", action="store_true", help="slices of 512 x 512 voxels, not 256 x 256")
     parser.add_argument("--rounds", type=int, default=3)
