@@ -39,6 +39,15 @@ def browser_page(**context) -> Iterator:
         browser.close()
 
 
+def resting(locator):
+    """Middle of an element, once it stays where it is."""
+    before = None
+    while (box := locator.bounding_box()) != before:
+        before = box
+        time.sleep(0.3)
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def drop(page, *paths: Path) -> None:
     """Drag files and folders of this machine onto the page, as a desktop does."""
     session = page.context.new_cdp_session(page)

@@ -1,11 +1,10 @@
 """The page in a browser: one scan from its upload to its deletion. Each test leaves it as it was."""
 
 import json
-import time
 import zipfile
 
 import pytest
-from page_helpers import browser_page, complaints_of, painted
+from page_helpers import browser_page, complaints_of, painted, resting
 from server_client import running
 
 from spondyl.anatomy import COLOURS, LABEL_OF, NAMES, ORDER
@@ -73,15 +72,6 @@ def wait_for_names(page, names):
     expect(page.locator(".strip .level")).to_have_text(names)
 
 
-def resting(locator):
-    """Middle of an element, once it stays where it is."""
-    before = None
-    while (box := locator.bounding_box()) != before:
-        before = box
-        time.sleep(0.3)
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
 def texts(page, selector):
     return page.locator(selector).all_inner_texts()
 
@@ -137,41 +127,6 @@ def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     wait_for_names(page, found)
     expect(page.locator("#undo")).to_be_disabled()
     assert texts(page, "[data-plane=coronal] .tag") == found
-
-
-@pytest.mark.slow
-def test_move_delete_add_undo_and_redo(page, found):
-    name, where = found[-2], page.locator(".chosen .facts dd").first
-    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
-    before = where.inner_text()
-    x, y = resting(page.locator("[data-plane=sagittal] .dot.chosen"))
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x - 10, y + 4)
-    page.mouse.move(x - 16, y + 8)
-    page.mouse.up()
-    expect(where).not_to_have_text(before)
-    page.get_by_role("button", name=f"Delete {name}").click()
-    without = [one for one in found if one != name]
-    wait_for_names(page, without)
-    page.keyboard.press("a")
-    expect(
-        page.get_by_role("dialog", name="Add a vertebra").get_by_role("button", name=name, exact=True)
-    ).to_be_focused()
-    page.keyboard.press("Enter")
-    wait_for_names(page, found)
-    page.keyboard.press("Control+z")
-    wait_for_names(page, without)
-    expect(page.locator("#redo")).to_be_enabled()
-    page.keyboard.press("Control+Shift+z")
-    wait_for_names(page, found)
-    for left in (True, True, False):
-        page.locator("#undo").click()
-        expect(page.locator("#undo")).to_be_enabled() if left else expect(
-            page.locator("#undo")
-        ).to_be_disabled()
-    page.get_by_role("list", name="Vertebrae").get_by_role("button", name=name).click()
-    expect(where).to_have_text(before)
 
 
 def test_export_gives_the_files_asked_for(page, found):

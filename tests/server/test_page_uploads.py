@@ -1,4 +1,4 @@
-"""Scans in by every way there is, and what goes wrong meanwhile: the page in a browser, the toy model."""
+"""The page in a browser with the toy model: scans in by every way, corrections, and what goes wrong."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import psutil
 import pytest
-from page_helpers import browser_page, complaints_of, drop
+from page_helpers import browser_page, complaints_of, drop, resting
 from server_client import running, send, settled, toy_series
 
 from spondyl.io import read_image, read_mask, write_image
@@ -150,6 +150,40 @@ def test_the_second_best_numbering_is_one_click_away(page, server, scan):
     page.locator("#undo").click()
     shown(page, FOUND)
     expect(page.locator(".alternative")).to_have_count(1)
+
+
+def test_move_delete_add_undo_and_redo(page):
+    name, where = FOUND[1], page.locator(".chosen .facts dd").first
+    page.locator(f".vertebrae [data-name={name}]").click()
+    before = where.inner_text()
+    x, y = resting(page.locator("[data-plane=sagittal] .dot.chosen"))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 10, y + 4)
+    page.mouse.move(x - 16, y + 8)
+    page.mouse.up()
+    expect(where).not_to_have_text(before)
+    page.get_by_role("button", name=f"Delete {name}").click()
+    without = [one for one in FOUND if one != name]
+    shown(page, without)
+    page.keyboard.press("a")
+    expect(
+        page.get_by_role("dialog", name="Add a vertebra").get_by_role("button", name=name, exact=True)
+    ).to_be_focused()
+    page.keyboard.press("Enter")
+    shown(page, FOUND)
+    page.keyboard.press("Control+z")
+    shown(page, without)
+    expect(page.locator("#redo")).to_be_enabled()
+    page.keyboard.press("Control+Shift+z")
+    shown(page, FOUND)
+    for left in (True, True, False):
+        page.locator("#undo").click()
+        expect(page.locator("#undo")).to_be_enabled() if left else expect(
+            page.locator("#undo")
+        ).to_be_disabled()
+    page.locator(f".vertebrae [data-name={name}]").click()
+    expect(where).to_have_text(before)
 
 
 def test_quick_corrections_are_made_in_turn(page, server):
