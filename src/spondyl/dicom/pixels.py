@@ -18,6 +18,10 @@ __all__ = ["is_whole", "pixel_bytes", "slice_hu"]
 
 _TISSUE_HU: Final = (-1000, 3071)
 
+_MOST_SLOPE: Final = 1e3
+_MOST_INTERCEPT: Final = 1e6
+"""Beyond, whole numbers overflow; no scanner comes near."""
+
 Array = npt.NDArray[Any]
 
 
@@ -41,8 +45,8 @@ def slice_hu(dataset: Any, piece: Slice) -> Array:
     """
     stored = _stored(dataset, piece)
     slope, intercept = piece.rescale
-    if slope == 0:
-        raise ImageError(f"{piece.source}: rescale slope 0; damaged header")
+    if not 0 < abs(slope) <= _MOST_SLOPE or abs(intercept) > _MOST_INTERCEPT:
+        raise ImageError(f"{piece.source}: rescale slope {slope:g}, intercept {intercept:g}; damaged header")
     if is_whole([piece]):
         hu: Array = stored.astype(np.int32) * int(slope) + int(intercept)
     else:

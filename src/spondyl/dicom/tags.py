@@ -57,7 +57,15 @@ def words(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     if value is None:
         return ()
     parts = list(value) if isinstance(value, MutableSequence) else [value]  # a person's name is iterable, too
-    return tuple("".join(c for c in str(part) if c.isprintable()).strip() for part in parts)
+    return tuple("".join(c for c in _shown(part) if c.isprintable()).strip() for part in parts)
+
+
+def _shown(part: Any) -> str:
+    """A value as pydicom shows it; where a damaged header has a sequence instead, that may fail."""
+    try:
+        return str(part)
+    except READ_ERRORS:
+        return ""
 
 
 def numbers(dataset: Dataset, keyword: str, count: int) -> tuple[float, ...] | None:
