@@ -52,16 +52,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="+", type=Path)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--damages", nargs="+", choices=DAMAGES, default=list(DAMAGES))
     parser.add_argument("--most", type=int, default=10**6)
     arguments = parser.parse_args()
     kept = arguments.keep / "flags.json" if arguments.keep else None
     found = json.loads(kept.read_text()) if kept and kept.exists() else {}
     pipeline, new = load_pipeline(threads=1, measurements=False), 0
     for case in (case for dataset in arguments.datasets for case in find_cases(dataset)):
-        for damage, change in DAMAGES.items():
+        for damage in arguments.damages:
             if f"{case.name}: {damage}" in found or new >= arguments.most:
                 continue
-            codes = flags_of(pipeline(change(case.load_image())))
+            codes = flags_of(pipeline(DAMAGES[damage](case.load_image())))
             found[f"{case.name}: {damage}"], new = codes, new + 1
             print(case.name, damage, *codes, file=sys.stderr, flush=True)
             if kept:

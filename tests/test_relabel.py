@@ -39,13 +39,13 @@ def boxes(labels, *, nameless=()):
     return Spine(tuple(vertebrae), Volume(data, GRID), 0.8, provenance={"timings_s": {"read": 0.1}})
 
 
-def written(base, names="T11 T12 L1", also=SOME, name="scan", **options):
+def written(base, names="T11 T12 L1", also=SOME, name="scan", *, preview=True, **options):
     scan = base / "scans" / f"{name}.nii.gz"
     values = np.random.default_rng(0).integers(-200, 400, GRID.shape).astype(np.int16)
     volume = Volume(values, GRID)
     write_image(volume, scan)
     spine = boxes([LABEL_OF[word] for word in names.split()], **options)
-    write_outputs(spine, volume, base / "out" / name, file=scan, also=also)
+    write_outputs(spine, volume, base / "out" / name, file=scan, also=also, preview=preview)
     return base / "out" / name
 
 
@@ -111,7 +111,7 @@ def test_undo_restores_every_byte(folder):
 @settings(deadline=None, max_examples=12)
 def test_there_and_back_restores_all_but_the_history(tmp_path_factory, names, by, sign):
     folder = written(
-        tmp_path_factory.mktemp("case"), " ".join(names), also=("csv", "nrrd", "totalsegmentator")
+        tmp_path_factory.mktemp("case"), " ".join(names), ("csv", "nrrd", "totalsegmentator"), preview=False
     )
     before = contents(folder)
     try:

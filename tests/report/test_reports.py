@@ -215,16 +215,23 @@ def test_corrections_rewrite_reports(tmp_path):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-@pytest.fixture
-def cohort(tmp_path):
-    """Three results, one of them with nothing to check, and one that cannot be read."""
-    written(tmp_path, "a_fine", replace(spine(), flags=(), vertebrae=spine().vertebrae[:2]), also=())
-    written(tmp_path, "b_flagged")
+@pytest.fixture(scope="module")
+def four_results(tmp_path_factory):
+    base = tmp_path_factory.mktemp("cohort") / "base"
+    written(base, "a_fine", replace(spine(), flags=(), vertebrae=spine().vertebrae[:2]), also=())
+    written(base, "b_flagged")
     unsure = replace(spine(), numbering_probability=0.4, flags=())
-    written(tmp_path, "c_unsure", unsure, also=("html",))
-    broken = written(tmp_path, "d_broken", also=()) / "result.json"
+    written(base, "c_unsure", unsure, also=("html",))
+    broken = written(base, "d_broken", also=()) / "result.json"
     broken.write_text(json.dumps({**json.loads(broken.read_text()), "schema_version": 99}))
-    return tmp_path / "out"
+    return base
+
+
+@pytest.fixture
+def cohort(four_results, tmp_path):
+    """Three results, one of them with nothing to check, and one that cannot be read."""
+    shutil.copytree(four_results, tmp_path / "cohort")
+    return tmp_path / "cohort" / "out"
 
 
 def test_what_needs_a_look_comes_first(cohort):
