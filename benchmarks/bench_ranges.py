@@ -126,7 +126,10 @@ def print_ranges(values):
         published = inside = ""
         if row.low is not None:
             published = f"{row.low:g} to {row.high:g}"
-            inside = f"{((found >= row.low) & (found <= row.high)).mean():.0%}"
+            if row.source == MASHARAWI:  # means of women and of men
+                published = "means " + published
+            else:
+                inside = f"{((found >= row.low) & (found <= row.high)).mean():.0%}"
         print(
             f"| {row.title} | {where} | {len(found)} | {middle:.1f} | {low:.1f} to {high:.1f} "
             f"| {published} | {inside} | {row.source} |"
