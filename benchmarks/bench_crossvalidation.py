@@ -30,7 +30,7 @@ from spondyl.models import combine, read_model
 STAGES = ("detection", "identification")
 PHANTOMS = {"phantoms": 60, "phantom_share": 0.97}  # the data set of a training may not be empty
 FIRST = {"detection": 400, "identification": 1500}
-THEN = {"detection": 250, "identification": 800}
+THEN = {"detection": 1200, "identification": 800}
 RATES = {"first": 2e-3, "then": 1.2e-3}
 
 
