@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from spondyl.anatomy import LABEL_OF, NAMES, ORDER, label_of
 from spondyl.decoding.anatomical import Candidate, DecodingSettings, decode
+from spondyl.decoding.moves import slope_score
 from spondyl.statistics import spine_statistics
 
 USUAL = [label for label in ORDER if NAMES[label] not in ("T13", "L6")]
@@ -139,3 +140,20 @@ def test_probabilities_agree_with_enumerating_all_numberings():
             by_label[i, rank] += weight
     for i, (label, probability) in enumerate(zip(decoded.labels, decoded.probabilities, strict=True)):
         assert probability == pytest.approx(by_label[i, ORDER.index(label)] / total, rel=1e-6)
+
+
+def test_what_lies_beside_the_spine_is_not_taken_into_it():
+    spine = candidates(run_of("L1", "L2"))
+    beside = Candidate(spine[1].centroid_mm + np.array([0, 38.0, -2.0]), 0.9, evidence(label_of("L3")))
+    decoded = decode([*spine, beside])
+    assert decoded.chosen == (0, 1)
+    below = Candidate(spine[1].centroid_mm + np.array([0, 19.0, -33.0]), 0.9, evidence(label_of("L3")))
+    assert decode([*spine, below]).chosen == (0, 1, 2)
+
+
+def test_steep_steps():
+    settings = DecodingSettings()
+    for angle, score in ((0, 0), (59, 0), (68, -0.5), (76, -2), (84, -4.5)):
+        step = 30 * np.array([np.sin(np.radians(angle)), 0, -np.cos(np.radians(angle))])
+        assert slope_score(step, settings) == pytest.approx(score)
+        assert slope_score(step[[1, 0, 2]], settings) == pytest.approx(score)

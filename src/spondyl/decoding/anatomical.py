@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spondyl.anatomy import ORDER
 from spondyl.decoding.anchors import anchors
-from spondyl.decoding.moves import DecodingSettings, move_scores, moves
+from spondyl.decoding.moves import DecodingSettings, move_scores, moves, slope_score
 from spondyl.decoding.numbering import best_numberings, describe_change, log_total, marginals
 from spondyl.spine import Numbering
 
@@ -126,7 +126,8 @@ def _best_path(
             length = float(np.linalg.norm(points[i] - points[j]))
             if length > settings.furthest_mm or length < 5:
                 continue
-            scores = best[j][:, None] + move_scores(length, size, settings)
+            slope = slope_score(points[i] - points[j], settings)
+            scores = best[j][:, None] + move_scores(length, size, settings) + slope
             origin = scores.argmax(axis=0)
             value = scores[origin, np.arange(28)] + entry
             better = value > best[i]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from spondyl.anatomy import LABEL_OF, NAMES, ORDER, RANK
 from spondyl.statistics import spine_statistics
 
-__all__ = ["DecodingSettings", "Move", "move_scores", "moves"]
+__all__ = ["DecodingSettings", "Move", "move_scores", "moves", "slope_score"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -27,6 +27,9 @@ class DecodingSettings:
         furthest_mm: Longest step between chosen neighbours.
         clutter_mm: Length along the spine over which something that is no vertebra may turn up
             anywhere; what a step is weighed against.
+        steep_deg: Angle to the long axis of the patient up to which any step is as good as another.
+            The steepest of real spines, from S1 to S2, is 55 degrees on average, 71 for one in forty.
+        steep_std_deg: How fast the chance of steeper ones falls.
     """
 
     missed: float = 0.02
@@ -35,6 +38,8 @@ class DecodingSettings:
     step_slack: float = 1.6
     furthest_mm: float = 130.0
     clutter_mm: float = 100.0
+    steep_deg: float = 60.0
+    steep_std_deg: float = 8.0
 
 
 @dataclass(frozen=True)
@@ -99,3 +104,15 @@ def move_scores(distance_mm: float, size: float, settings: DecodingSettings) -> 
         density = -2.5 * np.log1p(z**2 / 5) - np.log(2.5 * move.std_mm)
         scores[move.start, move.stop] = move.price + density + np.log(settings.clutter_mm)
     return scores
+
+
+def slope_score(step_mm: FloatArray, settings: DecodingSettings) -> float:
+    """Score of a step's direction, whatever the levels: 0, or less if it leads sideways.
+
+    Args:
+        step_mm: ``(3,)`` from a vertebra to the next one down, RAS.
+        settings: What is too steep.
+    """
+    along, across = -step_mm[2], float(np.hypot(step_mm[0], step_mm[1]))
+    excess = max(float(np.degrees(np.arctan2(across, along))) - settings.steep_deg, 0.0)
+    return -0.5 * (excess / settings.steep_std_deg) ** 2
