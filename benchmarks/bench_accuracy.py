@@ -85,6 +85,16 @@ def row(name, scores, count):
     return f"| {name} | {count} | " + " | ".join(cells) + " |"
 
 
+def show(title, whole, count):
+    """The head of a table, and its lines for all scans and for each region."""
+    print(f"\n## {title}\n")
+    print("| group | n | " + " | ".join(COLUMNS.values()) + " |")
+    print("|---" * (len(COLUMNS) + 2) + "|")
+    print(row("all", whole.summary, count))
+    for region, scores in whole.regions.items():
+        print(row(region, scores, scores["id_rate"].n))
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -100,12 +110,7 @@ def main():
                 return f"{options.dataset}: no annotated scan"
             whole = evaluate(pairs)
             each = f"{seconds / len(pairs):.1f} processor seconds each"
-            print(f"\n## {model}, {precision}: {len(pairs)} scans, {each}\n")
-            print("| group | n | " + " | ".join(COLUMNS.values()) + " |")
-            print("|---" * (len(COLUMNS) + 2) + "|")
-            print(row("all", whole.summary, len(pairs)))
-            for region, scores in whole.regions.items():
-                print(row(region, scores, scores["id_rate"].n))
+            show(f"{model}, {precision}: {len(pairs)} scans, {each}", whole, len(pairs))
             for group in sorted({name for names in groups.values() for name in names}):
                 chosen = [pair for pair in pairs if group in groups[pair[0]]]
                 print(row(group, evaluate(chosen, resamples=0).summary, len(chosen)))

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import yaml
 
-from bench_accuracy import COLUMNS, row
+from bench_accuracy import show
 from spondyl.datasets import find_cases, folds
 from spondyl.evaluation import evaluate
 from spondyl.inference import load_pipeline
@@ -146,13 +146,7 @@ def score(options) -> None:
     """One table per recipe."""
     for name, prefix in {"default": "", **({"reference": "reference-"} if options.reference else {})}.items():
         pairs = list(predictions(options, prefix))
-        whole = evaluate(pairs)
-        print(f"\n## {name} recipe: {len(pairs)} scans, {options.folds} folds\n")
-        print("| group | n | " + " | ".join(COLUMNS.values()) + " |")
-        print("|---" * (len(COLUMNS) + 2) + "|")
-        print(row("all", whole.summary, len(pairs)))
-        for region, scores in whole.regions.items():
-            print(row(region, scores, scores["id_rate"].n))
+        show(f"{name} recipe: {len(pairs)} scans, {options.folds} folds", evaluate(pairs), len(pairs))
         (options.work / f"{name}.json").write_text(json.dumps([_named(*pair) for pair in pairs], indent=1))
 
 
@@ -165,7 +159,7 @@ def _named(name, truth, found) -> dict[str, object]:
         "invented": [n for n in seen if n not in true],
         "found": len(seen),
         "true": len(true),
-        "confidence": [v.confidence for v in found],
+        "probability": [v.probability for v in found],
     }
 
 

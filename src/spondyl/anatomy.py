@@ -19,6 +19,7 @@ __all__ = [
     "SNOMED",
     "Region",
     "label_of",
+    "levels_between",
     "name_of",
     "region_of",
 ]
@@ -87,6 +88,12 @@ def label_of(name: str) -> int:
 def region_of(label: int) -> Region:
     """Region of a VerSe number."""
     return _REGIONS[name_of(label)[0]]
+
+
+def levels_between(above: int, below: int) -> tuple[int, ...]:
+    """Levels between two of one spine, head to foot, without T13 and L6: those need not be there."""
+    rare = (LABEL_OF["T13"], LABEL_OF["L6"])
+    return tuple(label for label in ORDER[RANK[above] + 1 : RANK[below]] if label not in rare)
 
 
 def _colour(label: int) -> tuple[int, int, int]:

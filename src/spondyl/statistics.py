@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from spondyl.anatomy import label_of
+from spondyl.anatomy import label_of, levels_between
 
 __all__ = ["SpineStatistics", "Step", "spine_statistics"]
 
@@ -59,6 +59,10 @@ class SpineStatistics:
     lean_correlation: float
     frequency: dict[str, float]
     source: str
+
+    def distance_mm(self, above: int, below: int) -> float:
+        """Usual distance of two vertebrae, along the levels between them."""
+        return sum(self.steps[label].length_mm for label in (above, *levels_between(above, below)))
 
 
 @cache

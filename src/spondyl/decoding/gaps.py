@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.anatomy import NAMES, ORDER
+from spondyl.anatomy import levels_between
 from spondyl.decoding.anatomical import Candidate, DecodedSpine
 from spondyl.spine import Numbering
 from spondyl.statistics import spine_statistics
@@ -22,7 +22,6 @@ __all__ = ["fill_gaps"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_USUAL: Final = tuple(label for label in ORDER if NAMES[label] not in ("T13", "L6"))
 _DOUBT: Final = 0.05  # a numbering likelier than this that knows of no gap forbids to fill it
 
 
@@ -46,14 +45,15 @@ def fill_gaps(
     points = np.array([candidates[i].centroid_mm for i in decoded.chosen]).reshape(-1, 3)
     size = _size(points, decoded.labels)
     for above in reversed(range(len(decoded.labels) - 1)):  # from below, so that places above stay valid
-        count = _missed(points[above : above + 2], decoded.labels[above : above + 2], size)
+        ends, pair = points[above : above + 2], (decoded.labels[above], decoded.labels[above + 1])
+        count = _missed(ends, pair, size)
         doubted = any(
-            _between(other.labels[above], other.labels[above + 1]) != count and other.probability > _DOUBT
+            len(levels_between(*other.labels[above : above + 2])) != count and other.probability > _DOUBT
             for other in decoded.alternatives
         )
         if count == 0 or doubted:
             continue
-        places = [refine(place) for place in _places(points[above : above + 2], decoded.labels[above], count)]
+        places = [refine(place) for place in _places(ends, pair)]
         unknown = np.full(28, -np.log(28))
         new = range(len(candidates), len(candidates) + count)
         candidates += [Candidate(place, 0.0, unknown) for place in places]
@@ -61,57 +61,44 @@ def fill_gaps(
     return decoded, candidates
 
 
-def _between(above: int, below: int) -> int:
-    """How many usual levels lie between two labels; 0 where a T13 or an L6 is one of them."""
-    if above not in _USUAL or below not in _USUAL:
-        return 0
-    return max(_USUAL.index(below) - _USUAL.index(above) - 1, 0)
-
-
-def _lengths(label: int, count: int) -> FloatArray:
-    """Usual lengths of ``count`` steps from a level down."""
-    start = _USUAL.index(label)
-    return np.array([spine_statistics().steps[label].length_mm for label in _USUAL[start : start + count]])
-
-
 def _size(points: FloatArray, labels: Sequence[int]) -> float:
     """How large this patient is against the mean, by the steps from a level to the next."""
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     ratios = [
-        length / _lengths(above, 1)[0]
-        for length, (above, below) in zip(lengths, pairwise(labels), strict=True)
-        if above in _USUAL[:-1] and below == _USUAL[_USUAL.index(above) + 1]
+        length / spine_statistics().distance_mm(*pair)
+        for length, pair in zip(lengths, pairwise(labels), strict=True)
+        if not levels_between(*pair)
     ]
     return float(np.median(ratios)) if ratios else 1.0
 
 
-def _missed(ends: FloatArray, labels: Sequence[int], size: float) -> int:
+def _missed(ends: FloatArray, labels: tuple[int, int], size: float) -> int:
     """How many levels are missing between two neighbours: none if the step is too short for them."""
-    count = _between(*labels)
-    usual_mm = _lengths(labels[0], count + 1).sum() if count else 0.0
-    long_enough = np.linalg.norm(ends[1] - ends[0]) > size * usual_mm * (count + 0.5) / (count + 1)
-    return count if count and long_enough else 0
+    count = len(levels_between(*labels))
+    usual_mm = size * spine_statistics().distance_mm(*labels)
+    long_enough = np.linalg.norm(ends[1] - ends[0]) > usual_mm * (count + 0.5) / (count + 1)
+    return count if long_enough else 0
 
 
-def _places(ends: FloatArray, label: int, count: int) -> list[FloatArray]:
+def _places(ends: FloatArray, labels: tuple[int, int]) -> list[FloatArray]:
     """Where the missing ones lie on the way between two neighbours."""
-    way = np.cumsum(_lengths(label, count + 1))
-    return [ends[0] + share * (ends[1] - ends[0]) for share in way[:-1] / way[-1]]
+    usual_mm = spine_statistics().distance_mm
+    shares = [usual_mm(labels[0], label) / usual_mm(*labels) for label in levels_between(*labels)]
+    return [ends[0] + share * (ends[1] - ends[0]) for share in shares]
 
 
 def _inserted(decoded: DecodedSpine, place: int, new: tuple[int, ...]) -> DecodedSpine:
     """The spine with candidates added before ``place``; numberings that know of no gap there go."""
 
     def numbered(labels: tuple[int, ...]) -> tuple[int, ...]:
-        first = _USUAL.index(labels[place - 1]) + 1
-        return (*labels[:place], *_USUAL[first : first + len(new)], *labels[place:])
+        return (*labels[:place], *levels_between(labels[place - 1], labels[place]), *labels[place:])
 
     chances = decoded.probabilities
     chance = min(chances[place - 1], chances[place])
     kept: tuple[Numbering, ...] = tuple(
         replace(other, labels=numbered(other.labels))
         for other in decoded.alternatives
-        if _between(other.labels[place - 1], other.labels[place]) == len(new)
+        if len(levels_between(other.labels[place - 1], other.labels[place])) == len(new)
     )
     return replace(
         decoded,

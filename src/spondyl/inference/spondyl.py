@@ -148,10 +148,10 @@ def _vertebrae(decoded: DecodedSpine, chosen: Sequence[Candidate], scan: Volume)
     )
 
 
-def _vertebra_flags(shown_mm: float, presence: float) -> tuple[Flag, ...]:
+def _vertebra_flags(to_end_mm: float, presence: float) -> tuple[Flag, ...]:
     """Whether the end of the scan cuts the vertebra, and whether it was seen at all."""
     flags = []
-    if shown_mm <= _HALF_A_BODY_MM:
+    if to_end_mm <= _HALF_A_BODY_MM:
         flags.append(Flag("partly_visible", "The border of the scan cuts this vertebra."))
     if presence == 0:
         flags.append(Flag("inferred", "Not seen by itself: its neighbours tell that it is there, and where."))

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.anatomy import LABEL_OF, NAMES, ORDER, RANK
+from spondyl.anatomy import LABEL_OF, NAMES, levels_between
 from spondyl.flag import Flag
 from spondyl.quality.finding import Finding
 from spondyl.spine import Spine
@@ -22,7 +22,6 @@ Of 2041 distances between hand-placed centroids of VerSe 2019 and 2020, one is (
 missing T12 explains)."""
 
 _LEAST_STEPS: Final = 2  # other distances in this patient, to know their size
-_EXTRA: Final = (LABEL_OF["T13"], LABEL_OF["L6"])
 _T11, _T12, _L1 = LABEL_OF["T11"], LABEL_OF["T12"], LABEL_OF["L1"]
 
 
@@ -33,12 +32,15 @@ def check_spacing(spine: Spine) -> Iterator[Finding]:
     """
     labels = spine.labels
     lengths = np.linalg.norm(np.diff(spine.centroids_mm, axis=0), axis=1)
-    usual = np.array([_usual_mm(a, b) for a, b in pairwise(labels)])
+    statistics = spine_statistics()
+    usual = np.array([statistics.distance_mm(a, b) for a, b in pairwise(labels)])
     for place, (above, below) in enumerate(pairwise(labels)):
         size = _size(np.delete(lengths / usual, place) if len(usual) else usual)
         length, expected = float(lengths[place]), float(size * usual[place])
-        left_out = _between(above, below)
-        if left_out == [_T12] and abs(length - size * _step_mm(_T11)) < abs(length - expected):
+        left_out = levels_between(above, below)
+        if left_out == (_T12,) and abs(length - size * statistics.steps[_T11].length_mm) < abs(
+            length - expected
+        ):
             yield Finding(
                 Flag(
                     "enumeration_anomaly",
@@ -56,21 +58,6 @@ def check_spacing(spine: Spine) -> Iterator[Finding]:
                 f"It lies unusually {near} the vertebra above ({length:.0f} mm; {expected:.0f} mm expected)."
             )
             yield Finding(Flag("spacing_outlier", message.replace("far the", "far from the")), below)
-
-
-def _between(above: int, below: int) -> list[int]:
-    """Levels left out between two; T13 and L6 need not be there."""
-    return [label for label in ORDER[RANK[above] + 1 : RANK[below]] if label not in _EXTRA]
-
-
-def _usual_mm(above: int, below: int) -> float:
-    """Usual distance of two vertebrae, along the levels between them."""
-    return sum(_step_mm(label) for label in (above, *_between(above, below)))
-
-
-def _step_mm(label: int) -> float:
-    steps = spine_statistics().steps
-    return steps[label].length_mm if label in steps else steps[LABEL_OF["S1"]].length_mm
 
 
 def _size(ratios: npt.NDArray[np.float64] | Sequence[float]) -> float:
