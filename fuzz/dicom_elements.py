@@ -67,7 +67,8 @@ def damaged(content: bytes, rng: random.Random) -> bytes:
         elif kind == "byte":
             new[place + rng.randrange(head + max(length, 1))] = rng.randrange(256)
         else:
-            new[place + 6 : place + 8] = rng.choice((b"\xff\xff", b"\0\0", b"\1\0", b"\xff\x7f"))
+            at = place + (8 if head == 12 else 6)  # long kinds have two empty bytes first
+            new[at : at + 2] = rng.choice((b"\xff\xff", b"\0\0", b"\1\0", b"\xff\x7f"))
     return bytes(new[: rng.randrange(len(new))] if rng.random() < 0.1 else new)
 
 
@@ -88,7 +89,7 @@ def main() -> None:
                 READERS["dicom"].run(content, Path(folder))
             except SpondylError:
                 pass
-            except BaseException as error:
+            except Exception as error:
                 told = "".join(traceback.format_exception(error)[-3:])
                 if told not in found:
                     found.add(told)

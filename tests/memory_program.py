@@ -88,6 +88,27 @@ def zip_bomb(path: Path) -> Path:
     return path
 
 
+def deflated_bomb(folder: Path) -> Path:
+    """A series of which one deflated file unpacks to 900 MB behind its pixels."""
+    folder.mkdir()
+    for number, content in enumerate(slices()):
+        ds = pydicom.dcmread(io.BytesIO(content))
+        ds.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+        ds.save_as(folder / f"{number}.dcm")
+    file = folder / "1.dcm"
+    whole = file.read_bytes()
+    start = 144 + int.from_bytes(whole[140:144], "little")
+    packer, many = zlib.compressobj(wbits=-zlib.MAX_WBITS), 900
+    with file.open("wb") as stream:
+        stream.write(whole[:start])
+        stream.write(packer.compress(zlib.decompress(whole[start:], wbits=-zlib.MAX_WBITS)))
+        stream.write(packer.compress(b"\xfc\xff\xfc\xffOB\0\0" + (many << 20).to_bytes(4, "little")))
+        for _ in range(many):
+            stream.write(packer.compress(bytes(1 << 20)))
+        stream.write(packer.flush())
+    return folder
+
+
 def cases(folder: Path):
     """Name to the action that must fail early."""
     head = nifti("<i2")
@@ -109,6 +130,7 @@ def cases(folder: Path):
     yield "nrrd, sparse", lambda: read_image(sparse(folder / "a.nrrd", nrrd("raw")))
     yield "nrrd, packed", lambda: read_image(padded(folder / "b.nrrd", nrrd("gzip") + gzip.compress(b"ab")))
     yield "dicom", lambda: read_image(large_slices(folder / "large"))
+    yield "dicom, deflated", lambda: read_image(deflated_bomb(folder / "deflated"))
     yield "zip", lambda: read_image(zip_bomb(folder / "a.zip"))
     for name, content in text.items():
         yield name, lambda name=name, content=content: READERS[name].run(content, folder)

@@ -14,6 +14,6 @@ def test_hostile_headers_are_refused_before_memory_is_taken(tmp_path):
     done = subprocess.run([sys.executable, program, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout)
-    assert len(found) == 16
+    assert len(found) == 17
     assert {name: kind for name, (kind, _) in found.items() if not kind.endswith("Error")} == {}
     assert {name: grown for name, (_, grown) in found.items() if grown > SPARE_MB / 2} == {}

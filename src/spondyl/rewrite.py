@@ -88,7 +88,9 @@ def rewrite(
         if kept is not None:
             write_mask(kept, new / MODEL_MASK)
         files = write_files(
-            Subject(spine, result, volume, place_of(folder, result, image)), new, result.files
+            Subject(spine, result, volume, place_of(folder, result, image), image is not None),
+            new,
+            result.files,
         )
         result = result.model_copy(update={"files": files})
         result.write(new / RESULT)

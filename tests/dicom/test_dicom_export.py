@@ -163,6 +163,40 @@ def test_what_cannot_be_deidentified_is_refused(predicted, tmp_path):
     assert list((tmp_path / "away").glob("*")) == []
 
 
+@pytest.mark.parametrize("content", [b"", b"short"])
+def test_a_file_without_a_secret_is_no_leave_to_go_without(predicted, tmp_path, content):
+    folder, _, _ = predicted
+    (tmp_path / "key").write_bytes(content)
+    words = ["export", folder, "--to", "dicom-sr", "-o", tmp_path / "away", "--deidentify", tmp_path / "key"]
+    with pytest.raises(InputError, match=f"a secret of {len(content)} bytes"):
+        app([str(word) for word in words], result_action="return_value")
+    with pytest.raises(InputError, match="at least 16"):
+        export_result(folder, ["dicom-sr"], tmp_path / "away", secret=content)
+    assert list((tmp_path / "away").glob("*")) == []
+
+
+def test_a_refused_export_makes_no_secret(predicted, tmp_path):
+    folder, _, _ = predicted
+    with pytest.raises(InputError, match="not html"):
+        app(["export", str(folder), "--to", "html", "--deidentify", str(tmp_path / "key")])
+    assert not (tmp_path / "key").exists()
+
+
+def test_another_patient_in_the_place_of_the_series_is_refused(predicted, tmp_path, caplog):
+    _, series, spine = predicted
+    folder, place = tmp_path / "told", tmp_path / "series"
+    write_outputs(spine, series.volume, folder, file=place, series=series.series_uid, preview=False)
+    for file in place.iterdir():
+        ds = pydicom.dcmread(file)
+        ds.PatientID, ds.SeriesInstanceUID, ds.StudyInstanceUID = "stranger", "1.2.3.9", "1.2.3.8"
+        ds.save_as(file)
+    with pytest.raises(ImageError, match=r"not there any more.*--series"):
+        export_result(folder, ["dicom-sr"], tmp_path / "x")
+    (path,) = export_result(folder, ["dicom-sr"], tmp_path / "x", series=tmp_path / "series").values()
+    assert pydicom.dcmread(path).PatientID == "stranger"  # as somebody said
+    assert "no series of the UID" in caplog.text
+
+
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["abdomen_2mm", "chest_abdomen_5mm"])
 def test_real_series(shared_data, tmp_path, name):

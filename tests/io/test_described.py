@@ -112,6 +112,10 @@ VARIANTS = {
     "long": ("a.mha", changed(MHA, (b"MET_SHORT", b"MET_LONG"), (b"DimSize = 5 6 7", b"DimSize = 5 3 7"))),
     "big-endian": ("a.mha", changed(MHA, (b"MSB = False", b"MSB = True"))),
     "no matrix": ("a.mha", changed(MHA, (b"TransformMatrix = 0 1 0 0 0 1 1 0 0\n", b""))),
+    "letters alone": (
+        "a.mha",
+        changed(MHA, (b"TransformMatrix = 0 1 0 0 0 1 1 0 0\n", b"AnatomicalOrientation = RAS\n")),
+    ),
     "NRRD": ("a.nrrd", NRRD),
     "RAS": ("a.nrrd", changed(NRRD, (b"left-posterior", b"right-anterior"))),
     "LAS": ("a.nrrd", changed(NRRD, (b"left-posterior", b"left-anterior"))),
@@ -140,8 +144,16 @@ def test_headers_by_hand_mean_what_they_mean_to_itk(tmp_path, kind):
     name, header = VARIANTS[kind]
     (tmp_path / name).write_bytes(header + VOXELS)
     found = same_as_itk(tmp_path / name)
-    doubtful = kind in ("no matrix", "spacings alone")
+    doubtful = kind in ("no matrix", "letters alone", "spacings alone")
     assert [flag.code for flag in found.remarks] == ["orientation_doubtful"] * doubtful
+
+
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr"])
+def test_the_file_of_the_voxels_may_have_any_name(tmp_path, suffix):
+    path = tmp_path / f"wirbelsäule{suffix}"
+    SimpleITK.WriteImage(SimpleITK.GetImageFromArray(DATA), str(path))
+    assert len(list(tmp_path.iterdir())) == 2
+    same_as_itk(path)
 
 
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
@@ -204,7 +216,8 @@ REFUSED = {
     "a mesh": (MHA, b"= Image", b"= Mesh", "not an image"),
     "a header before the voxels": (MHA, b"NDims", b"HeaderSize = -7\nNDims", "HeaderSize"),
     "packed, from the end": (
-        MHA, b"CompressedData = False", b"CompressedData = True\nHeaderSize = -1\nOther = 1", "truncated",
+        MHA, b"ElementDataFile = LOCAL", b"CompressedData = True\nHeaderSize = -1\nElementDataFile = a.mha",
+        "cannot be counted from the end",
     ),
     "NRRD: another folder": (NRRD, b"\n\n", b"\ndata file: ../secret.raw\n\n", "outside of its folder"),
     "NRRD: a list": (NRRD, b"\n\n", b"\ndatafile: LIST\n\n", "list of files"),

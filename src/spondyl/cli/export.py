@@ -39,11 +39,13 @@ def export(
     from rich.console import Console
 
     from spondyl.export import chosen_formats
-    from spondyl.export.convert import export_result
+    from spondyl.export.convert import check_deidentified, export_result
     from spondyl.outputs import result_folders
 
     kinds = chosen_formats(to)
     folders = result_folders(results)
+    if deidentify is not None:
+        check_deidentified(kinds, output)  # before a secret is made for nothing
     secret = _secret(deidentify)
     for folder in folders:
         target = output if output is None or folder == results else output / folder.name
@@ -54,10 +56,10 @@ def export(
             Console().print(str(path), highlight=False, soft_wrap=True)
 
 
-def _secret(file: Path | None) -> bytes:
+def _secret(file: Path | None) -> bytes | None:
     """The secret in a file, if one is named."""
     if file is None:
-        return b""
+        return None
     from spondyl.dicom.identity_files import secret_at
 
     return secret_at(file)

@@ -39,15 +39,18 @@ def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO
         raise ImageError(f"{source}: damaged file header")
     stream.seek(start)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
+    content = BytesIO()
+    content.write(head[:start].replace(_DEFLATED, _PLAIN))
+    left = most
     try:
-        content = bytearray()
-        while not unpacker.eof and len(content) < most:
+        while not unpacker.eof and left:
             packed = unpacker.unconsumed_tail or stream.read(_PIECE)
             if not packed:
                 break
-            content += unpacker.decompress(packed, most - len(content))
+            left -= content.write(unpacker.decompress(packed, min(_PIECE, left)))
     except zlib.error as error:
         raise ImageError(f"{source}: truncated or damaged DICOM ({error})") from None
     if whole and not unpacker.eof:
         raise ImageError(f"{source}: truncated, or holds more than its image can need")
-    return BytesIO(head[:start].replace(_DEFLATED, _PLAIN) + content)
+    content.seek(0)
+    return content

@@ -13,7 +13,8 @@ from spondyl.dicom.deflated import inflated
 from spondyl.dicom.fill import Filler
 from spondyl.dicom.find import find_series
 from spondyl.dicom.geometry import Stack
-from spondyl.dicom.headers import read_dataset
+from spondyl.dicom.headers import MAX_HEADER, read_dataset
+from spondyl.dicom.multiframe import MAX_FRAMES
 from spondyl.dicom.pixel_data import attach_pixels
 from spondyl.dicom.pixels import is_whole, pixel_bytes, slice_hu
 from spondyl.dicom.series import SeriesInfo
@@ -142,9 +143,11 @@ def _whole(piece: Slice, opener: Opener) -> Any:
     Raises:
         ImageError: truncated, damaged, or larger than its image can be.
     """
+    pixels = 4 * piece.shape[0] * piece.shape[1] * (MAX_FRAMES if piece.frame is not None else 1)
     try:
         with opener.open(piece.source) as file:
-            stream = inflated(piece.source, file, _MOST_INFLATED, whole=True)
+            most = min(pixels + MAX_HEADER, _MOST_INFLATED)
+            stream = inflated(piece.source, file, most, whole=True)
             dataset = read_dataset(piece.source, stream)
             attach_pixels(dataset, piece.source, stream, pixel_bytes(dataset, piece) + _SPARE)
             while piece.source.member and file.read(_SPARE):

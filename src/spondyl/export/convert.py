@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 from shutil import copytree
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from spondyl.errors import AnnotationError, InputError, OutputError
 from spondyl.export.formats import FORMATS, check_formats
@@ -13,7 +13,10 @@ from spondyl.io.atomic import atomic_folder, atomic_path
 from spondyl.result import Result, read_result
 from spondyl.result_scan import place_of, scan_of
 
-__all__ = ["export_result"]
+if TYPE_CHECKING:
+    from spondyl.dicom.identity import Dates
+
+__all__ = ["check_deidentified", "export_result"]
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +28,8 @@ def export_result(
     *,
     image: Path | str | None = None,
     series: Path | str | None = None,
-    secret: bytes = b"",
-    dates: Literal["remove", "shift", "keep"] = "remove",
+    secret: bytes | None = None,
+    dates: "Dates" = "remove",
     overwrite: bool = False,
 ) -> dict[str, Path]:
     """Write a result in further formats.
@@ -57,8 +60,8 @@ def export_result(
     """
     folder, kinds = Path(folder), tuple(dict.fromkeys(kinds))
     check_formats(kinds)
-    if secret:
-        _check_deidentified(kinds, to)
+    if secret is not None:
+        check_deidentified(kinds, to)
     result = Result.read(folder / "result.json")
     drawn = any(FORMATS[kind].shows_scan for kind in kinds)
     spine = read_result(folder, mask=drawn or any(FORMATS[kind].needs_mask for kind in kinds))
@@ -73,7 +76,8 @@ def export_result(
         if path.exists() and kind not in ours and not overwrite:
             raise OutputError(f"{path}: exists; --overwrite replaces it")
     scan = scan_of(folder, result, image) if drawn else None
-    subject = Subject(spine, result, scan, place_of(folder, result, series or image))
+    named = series or image
+    subject = Subject(spine, result, scan, place_of(folder, result, named), named is not None)
     for kind in kinds:
         if lack := FORMATS[kind].lacks(subject):
             logger.warning("%s: %s, so no %s is written", folder, lack, paths.pop(kind).name)
@@ -90,8 +94,12 @@ def export_result(
     return paths
 
 
-def _check_deidentified(kinds: Iterable[str], to: Path | str | None) -> None:
-    """Refuse what would only look as if nobody could tell whose it is."""
+def check_deidentified(kinds: Iterable[str], to: Path | str | None) -> None:
+    """Refuse what would only look as if nobody could tell whose it is.
+
+    Raises:
+        InputError: ``to`` is missing, or a kind is no DICOM object.
+    """
     others = [kind for kind in kinds if not FORMATS[kind].needs_series]
     if others:
         raise InputError(f"only DICOM objects are de-identified, not {', '.join(others)}; leave that out")
@@ -102,11 +110,9 @@ def _check_deidentified(kinds: Iterable[str], to: Path | str | None) -> None:
         )
 
 
-def _write(
-    kind: str, subject: Subject, path: Path, secret: bytes, dates: Literal["remove", "shift", "keep"]
-) -> None:
+def _write(kind: str, subject: Subject, path: Path, secret: bytes | None, dates: "Dates") -> None:
     """Write one format; what is de-identified never stands at its place before it is."""
-    if not secret:
+    if secret is None:
         FORMATS[kind].write(subject, path)
         return
     from spondyl.dicom.identity_files import deidentify_file

@@ -10,13 +10,16 @@ from spondyl.volume import Grid
 __all__ = ["headers_of"]
 
 
-def headers_of(scan: Path | None, grid: Grid, series: str | None = None) -> Sequence[Any]:
+def headers_of(
+    scan: Path | None, grid: Grid, series: str | None = None, *, named: bool = False
+) -> Sequence[Any]:
     """Headers, without pixels, of the series of a result.
 
     Args:
         scan: Its file, folder or archive, if that is known.
         grid: The scan's.
         series: Its Series Instance UID, if that is known, to tell it from others on that grid.
+        named: Somebody said that it lies there; see :func:`spondyl.dicom.objects.source.headers_at`.
 
     Raises:
         ImageError: it is not there or no DICOM, none of its series lies on the grid, or those of several
@@ -31,4 +34,4 @@ def headers_of(scan: Path | None, grid: Grid, series: str | None = None) -> Sequ
         raise ImageError(f"{scan}: is no DICOM series, to whose images DICOM objects refer")
     from spondyl.dicom.objects.source import headers_at
 
-    return headers_at(scan, grid, series)
+    return headers_at(scan, grid, series, named=named)

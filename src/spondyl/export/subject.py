@@ -27,12 +27,14 @@ class Subject:
         result: What ``result.json`` says about it.
         scan: The scan in HU; ``None`` where it is not at hand.
         file: Where the scan lies, if that is known; DICOM objects refer to the images of its series.
+        named: Somebody said so; otherwise the result remembers it.
     """
 
     spine: Spine
     result: Result
     scan: Volume | None = None
     file: Path | None = None
+    named: bool = False
 
     @property
     def grid(self) -> Grid:
@@ -60,7 +62,7 @@ class Subject:
         """
         from spondyl.export.series import headers_of
 
-        return headers_of(self.file, self.grid, self.result.scan.series)
+        return headers_of(self.file, self.grid, self.result.scan.series, named=self.named)
 
     @cached_property
     def landmarks_png(self) -> bytes | None:

@@ -1,5 +1,6 @@
 """What the text header of a MetaImage or NRRD file says, and how such headers are read."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -102,6 +103,7 @@ def beside(path: Path, name: str) -> Path:
     Raises:
         ImageError: it leads elsewhere, or there is no such file.
     """
+    name = os.fsdecode(name.encode("latin-1"))  # headers are read as latin-1, which loses no byte
     for kind in (PurePosixPath(name), PureWindowsPath(name)):
         if kind.is_absolute() or kind.drive or ".." in kind.parts:
             raise ImageError(

@@ -79,7 +79,7 @@ def read_metaimage_header(path: Path) -> ImageHeader:
         shape,
         np.dtype((">" if fields.says(*_BIG_ENDIAN) else "<") + _TYPES[kind]),
         _affine(path, fields, len(shape)),
-        fields.first((*_DIRECTIONS, "AnatomicalOrientation")) is not None,
+        fields.first(_DIRECTIONS) is not None,
     )
 
 

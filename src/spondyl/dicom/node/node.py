@@ -47,7 +47,7 @@ class Node:
         self.store = Store(config.store)
         self.queue = StudyQueue(self.store.queue)
         self._process = process or ProcessStudy.from_config(
-            config, self.store.secret() if config.deidentify else b""
+            config, self.store.secret() if config.deidentify else None
         )
         self._sender = make_sender(config)
         self._files = threading.Lock()

@@ -23,7 +23,7 @@ class ProcessStudy:
         model: Model folder; ``None`` is the one that ships with Spondyl.
         threads: CPU threads.
         results: What to make: ``"seg"``, ``"sr"``, ``"rtstruct"``; ``"ct"`` adds the series itself.
-        secret: Removes the patient's identity from all of it, see :func:`spondyl.dicom.deidentify`; empty
+        secret: Removes the patient's identity from all of it, see :func:`spondyl.dicom.deidentify`; ``None``
             leaves it.
         dates: What becomes of dates then.
     """
@@ -31,11 +31,11 @@ class ProcessStudy:
     model: Path | None = None
     threads: int | None = None
     results: tuple[str, ...] = ("seg", "sr")
-    secret: bytes = field(default=b"", repr=False)
+    secret: bytes | None = field(default=None, repr=False)
     dates: Literal["remove", "shift", "keep"] = "remove"
 
     @classmethod
-    def from_config(cls, config: "NodeConfig", secret: bytes = b"") -> Self:
+    def from_config(cls, config: "NodeConfig", secret: bytes | None = None) -> Self:
         """What a node is told."""
         return cls(config.model, config.threads, config.results, secret, config.deidentify_dates)
 
@@ -59,7 +59,7 @@ class ProcessStudy:
         if "ct" in self.results:
             for number, file in enumerate(_files_of(study, series.series_uid)):
                 (results / f"0-ct-{number:05}.dcm").write_bytes(file.read_bytes())
-        if self.secret:
+        if self.secret is not None:
             for file in sorted(results.iterdir()):
                 deidentify_file(file, self.secret, dates=self.dates)
 

@@ -22,22 +22,25 @@ __all__ = ["headers_at"]
 logger = logging.getLogger(__name__)
 
 
-def headers_at(path: Path | str, grid: Grid, series: str | None = None) -> tuple[Dataset, ...]:
+def headers_at(
+    path: Path | str, grid: Grid, series: str | None = None, *, named: bool = False
+) -> tuple[Dataset, ...]:
     """Headers, without pixels, of the series that lies on a grid.
 
     Args:
         path: A folder, archive or DICOMDIR, of whose series the one on the grid is taken; or one file
             of the series.
         grid: Of the result.
-        series: Its Series Instance UID, if that is known: goes before all others on the grid.
+        series: Its Series Instance UID, if that is known.
+        named: Somebody said that the series lies there: one on the grid will do, whatever its UID.
 
     Returns:
         In the order of the slices, completed (:func:`spondyl.dicom.objects.headers.prepared`); of
         multi-frame files one per file.
 
     Raises:
-        ImageError: no series there lies on the grid, those of several studies do, or nothing can be
-            derived from it.
+        ImageError: no series there lies on the grid, those of several studies do, the one of this UID
+            does not, or nothing can be derived from it.
         MissingDependencyError: the extra ``dicom`` is not installed.
     """
     path = Path(path)
@@ -49,7 +52,15 @@ def headers_at(path: Path | str, grid: Grid, series: str | None = None) -> tuple
     if not fitting:
         there = "; ".join(info.title for info in found[:8]) or "none"
         raise ImageError(f"{path}: no series lies on the grid of this result; series there: {there}")
-    fitting = [info for info in fitting if info.uid == series] or fitting
+    own = [info for info in fitting if info.uid == series]
+    if series is not None and not own:
+        if not named:  # another patient's may have come to the same place
+            raise ImageError(
+                f"{path}: the series of this result is not there any more ({series});"
+                " --series names its place"
+            )
+        logger.warning("%s: no series of the UID of this result; one on its grid is taken", path)
+    fitting = own or fitting
     choice, *others = choose_series(fitting)
     chosen = choice.series
     if others:  # nothing tells whose the result is, and it must not become somebody else's
