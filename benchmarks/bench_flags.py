@@ -15,6 +15,7 @@ import numpy as np
 
 from spondyl.datasets import find_cases
 from spondyl.inference import load_pipeline
+from spondyl.quality.codes import CODES, Severity
 from spondyl.volume import Volume
 
 MOVE_MM = 8.0
@@ -75,11 +76,12 @@ def report(found):
     """A column per damage, a row per code."""
     counts = {damage: Counter() for damage in DAMAGES}
     for name, codes in found.items():
-        counts[name.split(": ")[1]].update(["scans", *codes])
-    codes = sorted({code for count in counts.values() for code in count} - {"scans"})
+        calm = not any(CODES[code].severity is Severity.CHECK for code in codes)
+        counts[name.split(": ")[1]].update(["scans", *codes, *(["nothing to check"] if calm else [])])
+    codes = sorted({code for count in counts.values() for code in count} - {"scans", "nothing to check"})
     print("| flag |" + "".join(f" {damage} |" for damage in DAMAGES))
     print("| --- |" + " ---: |" * len(DAMAGES))
-    for code in ["scans", *codes]:
+    for code in ["scans", *codes, "nothing to check"]:
         print(f"| {code} |" + "".join(f" {counts[damage][code]} |" for damage in DAMAGES))
 
 

@@ -1,6 +1,6 @@
 """The API against its own description: whatever is sent, the answer is as described, and never a 500.
 
-Few requests each by default; ``--hypothesis-profile=long`` sends 60 to each operation.
+Few requests each by default; ``--hypothesis-profile=long`` sends up to 60 to each operation.
 """
 
 import itertools

@@ -130,7 +130,8 @@ def test_two_people_at_one_case_do_not_undo_each_other(working, case):
     now = working.get(f"{case}/result")
     assert now.headers["etag"] == answer.headers["etag"] == f'"{working.get(case).json()["revision"]}"'
     assert [found["name"] for found in now.json()["vertebrae"]] == ["T12", "L1", "L5"]
-    undone = working.post(f"{case}/undo", headers={"If-Match": now.headers["etag"]})
+    weakened = f"W/{now.headers['etag']}"  # as a proxy that compresses makes it
+    undone = working.post(f"{case}/undo", headers={"If-Match": weakened})
     assert undone.json()["history"] == []
     assert undone.headers["etag"] not in {seen, now.headers["etag"]}  # the way back is a change, too
     assert working.post(f"{case}/corrections", json=first).status_code == 200  # scripts may do without

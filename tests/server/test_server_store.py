@@ -101,6 +101,19 @@ def test_everybody_hears_of_every_change(path):
     store.close()
 
 
+def test_a_table_of_an_earlier_version_is_brought_up_to_date(path):
+    Store(path).close()
+    old = sqlite3.connect(path)
+    old.execute("ALTER TABLE cases DROP COLUMN revision")
+    old.execute("INSERT INTO cases (id, place, name, state, created) VALUES ('a', 1, 'A', 'queued', '2026')")
+    old.commit()
+    old.close()
+    store = Store(path)
+    assert [(case.id, case.revision) for case in store.find()] == [("a", 0)]
+    assert store.add("b", "B").revision == 0
+    store.close()
+
+
 def test_leftovers_are_swept(tmp_path):
     data = DataFolder(tmp_path / "data")
     data.make()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 import httpx
 import psutil
 import pytest
-from server_client import send, settled
+from server_client import running, send, settled
 
 from spondyl.errors import InputError
 from spondyl.server import Settings, serve
@@ -215,3 +216,23 @@ def test_errors_speak_of_the_senders_file(tmp_path, where):
     told = _told(f"{files.folder / where}: truncated", files, "patient")
     assert str(tmp_path) not in told
     assert told.endswith(": truncated")
+
+
+def test_a_case_whose_folder_is_gone_is_forgotten(tmp_path, scan):
+    """Killed in the middle of deleting it: files go first."""
+    with running(tmp_path / "data", work=False) as client:
+        kept, gone = (send(client, scan).json()["id"] for _ in "ab")
+    shutil.rmtree(tmp_path / "data" / "cases" / gone)
+    with running(tmp_path / "data", work=False) as client:
+        assert client.get(f"/api/cases/{gone}").status_code == 404
+        assert [case["id"] for case in client.get("/api/cases").json()] == [kept]
+
+
+def test_an_upload_that_cannot_be_listed_leaves_nothing(idle, scan, tmp_path, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Store, "add", full)
+    assert send(idle, scan).status_code == 507
+    assert list((tmp_path / "data" / "cases").iterdir()) == []
+    assert list((tmp_path / "data" / "incoming").iterdir()) == []

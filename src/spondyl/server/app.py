@@ -53,10 +53,11 @@ def create_app(settings: Settings, *, work: bool = True) -> FastAPI:
     data.make()
     events = Events()
     store = Store(data.database, events.tell)
-    data.sweep({case.id for case in store.find()})
-    for case in store.find():
-        if not data.case(case.id).folder.is_dir():  # killed in the middle of deleting it
-            store.delete(case.id)
+    known = {case.id for case in store.find()}
+    data.sweep(known)
+    for case in known:
+        if not data.case(case).folder.is_dir():  # killed in the middle of deleting it
+            store.delete(case)
     store.resume()
     dispatcher = Dispatcher(store, data, settings)
 

@@ -123,7 +123,7 @@ class Dispatcher:
         while True:
             try:
                 return change()
-            except sqlite3.Error as error:
+            except sqlite3.OperationalError as error:
                 if self._stopping:
                     return None
                 logger.warning("the list of cases cannot be written (%s); again in %g s", error, _AGAIN_S)
@@ -137,7 +137,7 @@ class Dispatcher:
             answer: dict[str, Any] = json.loads(line)
             if "progress" not in answer:
                 return answer
-            with contextlib.suppress(sqlite3.Error):  # a full disk; progress can do without
+            with contextlib.suppress(sqlite3.OperationalError):  # a full disk; progress can do without
                 self._store.move(case.id, ["running"], "running", **answer)
         code = worker.wait()
         _close(worker)

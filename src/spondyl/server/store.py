@@ -117,6 +117,9 @@ class Store:
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.executescript(_SCHEMA)
+            columns = {row["name"] for row in self._connection.execute("PRAGMA table_info(cases)")}
+            if "revision" not in columns:  # made before corrections were counted
+                self._connection.execute("ALTER TABLE cases ADD COLUMN revision INTEGER NOT NULL DEFAULT 0")
         except sqlite3.OperationalError as error:
             self._connection.close()
             raise InputError(f"{path.parent}: another server is using this folder ({error})") from error

@@ -78,7 +78,7 @@ export const retryCase = (id) => post(`${at(id)}/retry`);
 export const deleteCase = (id) => request(at(id), { method: "DELETE" });
 
 /** A result, with `etag`: which one it is. Corrections of another one than `seen` are refused (status 412). */
-const tagged = async (answer) => Object.assign(await answer.json(), { etag: answer.headers.get("ETag") });
+const tagged = async (answer) => Object.assign(await answer.json(), { etag: answer.headers.get("ETag")?.replace(/^W\//, "") });
 const about = (seen) => ({ "If-Match": seen.etag });
 
 export const getResult = async (id, signal) => tagged(await request(`${at(id)}/result`, { signal }));

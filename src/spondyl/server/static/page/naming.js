@@ -76,10 +76,13 @@ function names(now, expected = now) {
 /** The free name that follows the vertebra above a point, or comes before the one below it. */
 function expectedAt(mm) {
   const { vertebrae } = state.result;
-  const ladder = NAMES.filter((name) => !RARE[name]);
+  const next = (own, by) => {
+    const ladder = NAMES.filter((name) => !RARE[name] || name === own);
+    return ladder[ladder.indexOf(own) + by];
+  };
   const above = vertebrae.filter(({ centroid_mm }) => centroid_mm[2] > mm[2]).at(-1);
   const below = vertebrae.find(({ centroid_mm }) => centroid_mm[2] <= mm[2]);
-  const name = above ? ladder[ladder.indexOf(above.name) + 1] : ladder[ladder.indexOf(below?.name) - 1];
+  const name = above ? next(above.name, 1) : below && next(below.name, -1);
   return vertebrae.some((one) => one.name === name) ? null : name;
 }
 
