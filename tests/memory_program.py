@@ -89,23 +89,23 @@ def zip_bomb(path: Path) -> Path:
 
 
 def deflated_bomb(folder: Path) -> Path:
-    """A series of which one deflated file unpacks to 900 MB behind its pixels."""
+    """A series whose deflated files unpack to 900 MB behind their pixels."""
     folder.mkdir()
     for number, content in enumerate(slices()):
         ds = pydicom.dcmread(io.BytesIO(content))
         ds.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
         ds.save_as(folder / f"{number}.dcm")
-    file = folder / "1.dcm"
-    whole = file.read_bytes()
-    start = 144 + int.from_bytes(whole[140:144], "little")
-    packer, many = zlib.compressobj(wbits=-zlib.MAX_WBITS), 900
-    with file.open("wb") as stream:
-        stream.write(whole[:start])
-        stream.write(packer.compress(zlib.decompress(whole[start:], wbits=-zlib.MAX_WBITS)))
-        stream.write(packer.compress(b"\xfc\xff\xfc\xffOB\0\0" + (many << 20).to_bytes(4, "little")))
-        for _ in range(many):
-            stream.write(packer.compress(bytes(1 << 20)))
-        stream.write(packer.flush())
+    for file in folder.iterdir():
+        whole = file.read_bytes()
+        start = 144 + int.from_bytes(whole[140:144], "little")
+        packer, many = zlib.compressobj(wbits=-zlib.MAX_WBITS), 900
+        with file.open("wb") as stream:
+            stream.write(whole[:start])
+            stream.write(packer.compress(zlib.decompress(whole[start:], wbits=-zlib.MAX_WBITS)))
+            stream.write(packer.compress(b"\xfc\xff\xfc\xffOB\0\0" + (many << 20).to_bytes(4, "little")))
+            for _ in range(many):
+                stream.write(packer.compress(bytes(1 << 20)))
+            stream.write(packer.flush())
     return folder
 
 
