@@ -12,6 +12,7 @@ from series_written import Series, blobs
 
 from spondyl.dicom import read_series
 from spondyl.errors import ImageError
+from spondyl.io import voxels
 
 STORED = {
     "unsigned, 12 bits": {},
@@ -136,6 +137,18 @@ def test_values_beyond_16_bits_are_kept(tmp_path):
     data = read_series(Series(hu=hu, bits=16).write(tmp_path)).volume.data
     assert data.dtype == np.float32
     assert data[4, 3, 2] == 40_000
+
+
+def test_a_large_series_is_rounded_to_whole_hu(tmp_path, monkeypatch, caplog):
+    folder = Series(slope=0.5, bits=16, hu=blobs((5, 24, 32)) + 0.5).write(tmp_path)
+    exact = read_series(folder).volume
+    assert exact.data.dtype == np.float32
+    assert "rounded" not in caplog.text
+    monkeypatch.setattr(voxels, "_LARGE_VOX", exact.data.size - 1)
+    found = read_series(folder).volume
+    assert found.data.dtype == np.int16
+    np.testing.assert_array_equal(found.data, np.rint(exact.data))
+    assert "rounded to whole HU" in caplog.text
 
 
 def test_headers_keep_everything_but_the_pixels(tmp_path):

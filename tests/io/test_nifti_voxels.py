@@ -7,11 +7,12 @@ import tracemalloc
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spondyl.errors import ImageError
-from spondyl.io import read_image, voxels
+from spondyl.errors import AnnotationError, ImageError
+from spondyl.io import read_image, read_mask, voxels
 from spondyl.io.nifti import read_nifti
 
 TYPES = ("<i2", ">i2", "<u2", "<i4", ">f4", "<f8", "u1", "i1", "<i8")
@@ -83,6 +84,51 @@ def test_memory_is_that_of_the_result(folder, monkeypatch, dtype, slope, interce
     assert found.itemsize == bytes_each
     # Untouched pages of the int16 array that a first fraction gives up count here, not in the machine.
     assert peak < found.nbytes * (1.6 if found.dtype == np.float32 else 1.2) + 2.5e6
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd"])
+@pytest.mark.parametrize("dtype", ["<f4", "<f8"])
+def test_a_large_scan_is_rounded_piece_by_piece(folder, monkeypatch, caplog, dtype, suffix):
+    """NaN included, it takes no more than int16 and a few pieces."""
+    monkeypatch.setattr(voxels, "_PIECE_VOX", 2**14)
+    data = np.random.default_rng(0).uniform(-1000, 1000, (64, 64, 256)).astype(dtype)
+    data[3, :, 9] = np.nan
+    path = folder / f"large{suffix}"
+    if suffix in (".mha", ".nrrd"):
+        image = SimpleITK.GetImageFromArray(data.T)
+        SimpleITK.WriteImage(image, str(path), useCompression=True)
+    else:
+        write(path, data)
+    exact = read_image(path).data
+    assert exact.dtype == np.float32
+    np.testing.assert_array_equal(exact, np.nan_to_num(data.astype(np.float32), nan=-1024))
+    assert "rounded" not in caplog.text
+    monkeypatch.setattr(voxels, "_LARGE_VOX", data.size - 1)
+    tracemalloc.start()
+    found = read_image(path).data
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.dtype == np.int16
+    np.testing.assert_array_equal(found, np.rint(np.nan_to_num(data, nan=-1024)))
+    assert peak < 1.1 * found.nbytes + 2.5e6
+    assert "64 of 1048576 voxels are NaN" in caplog.text
+    assert "rounded to whole HU" in caplog.text
+
+
+def test_numbers_that_are_no_hu_are_never_rounded(folder, monkeypatch):
+    monkeypatch.setattr(voxels, "_LARGE_VOX", 1)
+    data = np.linspace(0, 20, 210, dtype=np.float32).reshape(5, 6, 7)
+    path = write(folder / "a.nii", data)
+    np.testing.assert_array_equal(read_nifti(path).data, data)
+    with pytest.raises(AnnotationError, match="found fractions"):
+        read_mask(path)
+
+
+def test_a_large_scan_of_whole_numbers_keeps_them(folder, monkeypatch, caplog):
+    monkeypatch.setattr(voxels, "_LARGE_VOX", 1)
+    data = np.random.default_rng(0).integers(-1000, 40_000, (5, 6, 7)).astype("<f4")
+    np.testing.assert_array_equal(read_image(write(folder / "a.nii", data)).data, data)
+    assert caplog.text == ""
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -352.0, 100.0, 1e30])

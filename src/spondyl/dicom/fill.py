@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spondyl.dicom.geometry import Stack
-from spondyl.io.images import AIR_HU
+from spondyl.io.voxels import AIR_HU
 from spondyl.volume import Volume
 
 __all__ = ["Filler"]

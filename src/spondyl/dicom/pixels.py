@@ -12,7 +12,7 @@ from spondyl.dicom.pixel_data import codestream_shape
 from spondyl.dicom.slices import Slice
 from spondyl.dicom.tags import READ_ERRORS, flag, number
 from spondyl.errors import ImageError
-from spondyl.io.images import AIR_HU
+from spondyl.io.voxels import AIR_HU
 
 __all__ = ["is_whole", "pixel_bytes", "slice_hu"]
 

@@ -24,6 +24,7 @@ from spondyl.dicom.tags import pydicom_of
 from spondyl.errors import ImageError
 from spondyl.flag import Flag
 from spondyl.io.images import check_values
+from spondyl.io.voxels import is_large
 from spondyl.volume import Volume
 
 __all__ = ["DicomSeries", "read_series"]
@@ -39,8 +40,8 @@ class DicomSeries:
     """A CT series that was read.
 
     Attributes:
-        volume: HU, int16 where they are whole numbers, else float32. Axes: column of a slice, row of a slice,
-            slice; RAS+ mm.
+        volume: HU, int16 where they are whole numbers, else float32; more than 2^28 voxels are rounded to
+            whole HU. Axes: column of a slice, row of a slice, slice; RAS+ mm.
         datasets: Headers without pixels (pydicom), one per slice in the order of ``slices``; of multi-frame
             files one per file.
         slices: Where each slice came from, from the first to the last along the volume's third axis.
@@ -81,7 +82,10 @@ def read_series(path: Path | str | SeriesInfo, series: str | None = None) -> Dic
         raise ImageError(f"{info.path}: {info.title}: {info.problem}")
     for note in info.notes:
         _log.warning("%s: %s: %s", info.path, info.title, note)
-    volume, datasets = _read(info.stack)
+    whole, large = is_whole(info.stack.slices), is_large(info.stack.grid.shape)
+    if large and not whole:
+        _log.warning("%s: %s: a large series; rounded to whole HU to save memory", info.path, info.title)
+    volume, datasets = _read(info.stack, np.dtype(np.int16 if whole or large else np.float32))
     remarks = (
         *check_values(info.path, volume.data),
         *(Flag("series", f"About the DICOM series: {note}.") for note in info.notes),
@@ -118,9 +122,9 @@ def _files(stack: Stack) -> set[Path]:
     return {piece.source.path for piece in stack.slices if not piece.source.member}
 
 
-def _read(stack: Stack) -> tuple[Volume, tuple[Any, ...]]:
+def _read(stack: Stack, dtype: np.dtype[Any]) -> tuple[Volume, tuple[Any, ...]]:
     """Voxels, and headers without pixels."""
-    filler = Filler(stack, np.dtype(np.int16) if is_whole(stack.slices) else np.dtype(np.float32))
+    filler = Filler(stack, dtype)
     datasets: list[Any] = []
     source = dataset = None
     with Opener() as opener, pydicom_of(stack.slices[0].source.path).config.disable_value_validation():

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from spondyl.errors import ImageError
 from spondyl.io.checks import NO_ORIENTATION, check_shape, check_size, checked_grid
@@ -13,7 +12,7 @@ from spondyl.io.image_header import ImageHeader
 from spondyl.io.inflated import Inflated
 from spondyl.io.metaimage import read_metaimage_header
 from spondyl.io.nrrd import read_nrrd_header
-from spondyl.io.voxels import convert
+from spondyl.io.voxels import Voxels, convert, values_of
 from spondyl.volume import Volume
 
 __all__ = ["DETACHED", "READABLE", "header_of", "parts_of", "read_described"]
@@ -56,8 +55,12 @@ def parts_of(path: Path) -> tuple[Path, ...]:
         return (path,)
 
 
-def read_described(path: Path) -> Volume:
+def read_described(path: Path, *, ct: bool = False) -> Volume:
     """Voxels in the file's order, x fastest, on their grid in RAS+ mm.
+
+    Args:
+        path: The file.
+        ct: Whether they are HU, see :func:`spondyl.io.voxels.convert`.
 
     Returns:
         8-bit integers as stored; int16 where all values are whole and fit; else float32.
@@ -73,7 +76,7 @@ def read_described(path: Path) -> Volume:
     try:
         with header.file.open("rb") as stream:
             stream.seek(offset)
-            data = _voxels(stream, header, shape)
+            data = values_of(path, _voxels(stream, header, shape, ct=ct))
     except MemoryError:
         raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -89,11 +92,11 @@ def _offset(header: ImageHeader, shape: tuple[int, int, int]) -> int:
     return max(size - int(np.prod(shape, dtype=object)) * header.dtype.itemsize, 0)
 
 
-def _voxels(stream: BinaryIO, header: ImageHeader, shape: tuple[int, int, int]) -> npt.NDArray[Any]:
+def _voxels(stream: BinaryIO, header: ImageHeader, shape: tuple[int, int, int], *, ct: bool) -> Voxels:
     if not header.packed:
-        return convert(stream, header.dtype, shape)
-    unpacked = Inflated(stream)
-    data = convert(unpacked, header.dtype, shape)  # type: ignore[arg-type]  # reads as any binary stream
+        return convert(stream, header.dtype, shape, ct=ct)
+    unpacked: Any = Inflated(stream)  # reads as any binary stream
+    found = convert(unpacked, header.dtype, shape, ct=ct)
     if unpacked.read(1):  # at the end, the checksum is compared
         raise EOFError("more voxels than the header announces")
-    return data
+    return found

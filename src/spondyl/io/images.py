@@ -13,12 +13,9 @@ from spondyl.flag import Flag
 from spondyl.io import described, itk
 from spondyl.volume import Volume
 
-__all__ = ["AIR_HU", "NOT_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
+__all__ = ["NOT_HU", "SUFFIXES", "check_values", "read_image", "read_voxels", "write_image"]
 
 _log = logging.getLogger(__name__)
-
-AIR_HU = -1024
-"""What missing voxels (NaN, infinite) become."""
 
 SUFFIXES = (".nii", ".nii.gz", *described.READABLE)
 """File name endings that can be read."""
@@ -41,8 +38,8 @@ def read_image(path: Path | str) -> Volume:
 
     Returns:
         Hounsfield units in the file's own voxel order: int16 where all are whole numbers of that
-        size, else float32. Voxels that are not finite become :data:`AIR_HU`, with a
-        warning in the log.
+        size, else float32. Voxels that are not finite become -1024 (air), and scans of more than 2^28
+        voxels (512 x 512 x 1024) are rounded to whole HU, each with a warning in the log.
 
     Raises:
         ImageError: no such file; not a readable 3-D image; fewer than four slices; values that
@@ -54,14 +51,14 @@ def read_image(path: Path | str) -> Volume:
         from spondyl.dicom import read_series
 
         return read_series(path).volume
-    volume = read_voxels(path)
+    volume = read_voxels(path, ct=True)
     if min(volume.grid.shape) < _MIN_SLICES:
         found = " x ".join(map(str, volume.grid.shape))
         raise ImageError(
             f"{path}: {found} voxels; expected at least {_MIN_SLICES} along every axis. A localizer (scout)?"
             " Give the series of axial slices"
         )
-    data = _finite(path, volume.data)
+    data = volume.data
     remarks = (*volume.remarks, *check_values(path, data))
     if data.dtype.kind in "iu":
         fits = np.iinfo(np.int16).min <= data.min() and data.max() <= np.iinfo(np.int16).max
@@ -90,8 +87,12 @@ def write_image(volume: Volume, path: Path | str) -> None:
         raise OutputError(f"{path}: unknown image format; the name must end in one of {known}")
 
 
-def read_voxels(path: Path) -> Volume:
-    """Voxels of any supported file as they are, CT or mask.
+def read_voxels(path: Path, *, ct: bool = False) -> Volume:
+    """Voxels of any supported file.
+
+    Args:
+        path: NIfTI, MetaImage or NRRD.
+        ct: Whether they are HU, see :func:`spondyl.io.voxels.convert`; otherwise they are kept as they are.
 
     Raises:
         ImageError: no such file; not a readable 3-D image.
@@ -103,9 +104,9 @@ def read_voxels(path: Path) -> Volume:
     if _is_nifti(path):
         from spondyl.io.nifti import read_nifti
 
-        return read_nifti(path)
+        return read_nifti(path, ct=ct)
     if path.suffix.lower() in described.READABLE:
-        return described.read_described(path)
+        return described.read_described(path, ct=ct)
     raise ImageError(
         f"{path}: unknown image format; expected one of {', '.join(SUFFIXES)}, or a DICOM series"
     )
@@ -119,26 +120,6 @@ def _is_dicom(path: Path) -> bool:
 
 def _is_nifti(path: Path) -> bool:
     return path.name.lower().endswith((".nii", ".nii.gz"))
-
-
-def _finite(path: Path, data: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Missing voxels replaced by air.
-
-    Raises:
-        ImageError: no voxel is finite.
-    """
-    if data.dtype.kind != "f":
-        return data
-    finite = np.isfinite(data)
-    if finite.all():
-        return data
-    missing = int(data.size - np.count_nonzero(finite))
-    if missing == data.size:
-        raise ImageError(f"{path}: no voxel holds a number (all NaN or infinite); not a CT")
-    _log.warning(
-        "%s: %d of %d voxels are NaN or infinite; taken as air (%d HU)", path, missing, data.size, AIR_HU
-    )
-    return np.where(finite, data, np.float32(AIR_HU))
 
 
 def check_values(path: Path, data: npt.NDArray[Any]) -> tuple[Flag, ...]:

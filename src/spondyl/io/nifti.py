@@ -21,6 +21,7 @@ from spondyl.errors import ImageError
 from spondyl.io.atomic import atomic_path
 from spondyl.io.checks import NO_ORIENTATION, check_shape, check_size, checked_grid
 from spondyl.io.nifti_voxels import read_scaled
+from spondyl.io.voxels import values_of
 from spondyl.volume import Volume
 
 __all__ = ["read_nifti", "write_nifti"]
@@ -38,8 +39,12 @@ _READ_ERRORS = (OSError, EOFError, zlib.error)
 _Header = Any  # Nifti1Header or Nifti2Header, whose methods nibabel does not annotate
 
 
-def read_nifti(path: Path) -> Volume:
+def read_nifti(path: Path, *, ct: bool = False) -> Volume:
     """Voxels in their stored order, scaled as the header says, on their grid.
+
+    Args:
+        path: The file.
+        ct: Whether they are HU, see :func:`spondyl.io.voxels.convert`.
 
     Returns:
         8-bit integers as stored; int16 where all values are whole and fit; else float32.
@@ -60,7 +65,7 @@ def read_nifti(path: Path) -> Volume:
     grid = checked_grid(path, shape, _affine(path, header))
     slope, intercept = _scaling(path, header)
     try:
-        data = read_scaled(path, offset, dtype, shape, slope, intercept)
+        data = values_of(path, read_scaled(path, offset, dtype, shape, slope, intercept, ct=ct))
     except MemoryError:
         raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
     except _READ_ERRORS as error:

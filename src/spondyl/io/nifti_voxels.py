@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from spondyl.io.voxels import convert, skip
+from spondyl.io.voxels import Voxels, convert, skip
 
 __all__ = ["read_scaled"]
 
 
 def read_scaled(
-    path: Path, offset: int, dtype: np.dtype[Any], shape: tuple[int, int, int], slope: float, intercept: float
-) -> npt.NDArray[Any]:
+    path: Path,
+    offset: int,
+    dtype: np.dtype[Any],
+    shape: tuple[int, int, int],
+    slope: float,
+    intercept: float,
+    *,
+    ct: bool,
+) -> Voxels:
     """Stored numbers times ``slope`` plus ``intercept``, see :func:`spondyl.io.voxels.convert`.
 
     Args:
@@ -26,6 +32,7 @@ def read_scaled(
         shape: Voxels along each axis, the first fastest in the file.
         slope: Of the header.
         intercept: Of the header.
+        ct: Whether they are HU.
 
     Raises:
         EOFError: the file ends too early.
@@ -34,10 +41,10 @@ def read_scaled(
     """
     with _opened(path) as stream:
         skip(stream, offset)
-        data = convert(stream, dtype, shape, slope, intercept)
+        found = convert(stream, dtype, shape, slope, intercept, ct=ct)
         if path.suffix.lower() == ".gz":
             _check_end(stream)
-    return data
+    return found
 
 
 @contextmanager
