@@ -44,10 +44,11 @@ def make_scan(source: Volume, slices: int, spacing_mm: tuple[float, float, float
 
 
 def make_scans(folder: Path, slices: list[int]) -> list[Path]:
-    """``growth_0050.nii.gz`` and so on, the tallest as ``.nii`` too, and a spine scan of 0.3 mm."""
+    """``growth_0050.nii.gz`` and so on, the tallest as ``.nii`` and of no whole HU too; a spine scan of 0.3 mm."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {f"growth_{n:04d}.nii.gz": (n, SPACING_MM) for n in slices}
     wanted |= {f"growth_{slices[-1]:04d}.nii": (slices[-1], SPACING_MM), "fine.nii.gz": (1000, (0.3,) * 3)}
+    wanted |= {f"fractions_{slices[-1]:04d}.nii.gz": (slices[-1], SPACING_MM)}
     missing = {name: what for name, what in wanted.items() if not (folder / name).exists()}
     if missing:
         options = PhantomOptions(field_of_view_mm=(480, 480, 900), spacing_mm=(2, 2, 2), centre="T9")
@@ -55,6 +56,8 @@ def make_scans(folder: Path, slices: list[int]) -> list[Path]:
         for name, (count, spacing_mm) in missing.items():
             twin = folder / name.replace(".nii", ".nii.gz")
             scan = read_image(twin) if twin.exists() else make_scan(source, count, spacing_mm)
+            if name.startswith("fractions"):
+                scan = Volume(scan.data + np.float32(0.25), scan.grid)
             write_image(scan, folder / name)
     return [folder / name for name in wanted]
 
