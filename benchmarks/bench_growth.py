@@ -44,7 +44,7 @@ def make_scan(source: Volume, slices: int, spacing_mm: tuple[float, float, float
 
 
 def make_scans(folder: Path, slices: list[int]) -> list[Path]:
-    """``growth_0050.nii.gz`` and so on, the tallest as ``.nii`` and of no whole HU too; a spine scan of 0.3 mm."""
+    """``growth_0050.nii.gz`` and so on, the tallest as ``.nii`` and of fractions too, a spine of 0.3 mm."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {f"growth_{n:04d}.nii.gz": (n, SPACING_MM) for n in slices}
     wanted |= {f"growth_{slices[-1]:04d}.nii": (slices[-1], SPACING_MM), "fine.nii.gz": (1000, (0.3,) * 3)}
