@@ -9,7 +9,8 @@ fold, its share of the phantoms' included; detection gets a quarter of them. The
     python benchmarks/bench_crossvalidation.py train DATASET WORK [--folds 3] [--reference]
     python benchmarks/bench_crossvalidation.py score DATASET WORK [--folds 3] [--reference]
 
-``score`` prints tables as Markdown, and writes ``WORK/RECIPE.json``: per scan what was missed and invented.
+``score`` prints tables as Markdown, and writes ``WORK/RECIPE.json``: per scan what was missed and invented,
+and a picture ``WORK/RECIPE-failures/SCAN.png`` of every scan that is not all correct.
 """
 
 import argparse
@@ -25,7 +26,9 @@ from bench_accuracy import show
 from spondyl.datasets import find_cases, folds
 from spondyl.evaluation import evaluate
 from spondyl.inference import load_pipeline
+from spondyl.io import read_image
 from spondyl.models import combine, read_model
+from spondyl.report.reference_pictures import Compared, centroid_row
 
 STAGES = ("detection", "identification")
 PHANTOMS = {"phantoms": 60, "phantom_share": 0.97}  # the data set of a training may not be empty
@@ -146,8 +149,19 @@ def score(options) -> None:
     """One table per recipe."""
     for name, prefix in {"default": "", **({"reference": "reference-"} if options.reference else {})}.items():
         pairs = list(predictions(options, prefix))
-        show(f"{name} recipe: {len(pairs)} scans, {options.folds} folds", evaluate(pairs), len(pairs))
+        whole = evaluate(pairs)
+        show(f"{name} recipe: {len(pairs)} scans, {options.folds} folds", whole, len(pairs))
         (options.work / f"{name}.json").write_text(json.dumps([_named(*pair) for pair in pairs], indent=1))
+        wrong = {name for name, scores in whole.scan_scores.items() if scores["all_correct_rate"].value != 1}
+        draw([pair for pair in pairs if pair[0] in wrong], options.dataset, options.work / f"{name}-failures")
+
+
+def draw(pairs, dataset, folder: Path) -> None:
+    """True (white) and predicted (red) centroids of each scan."""
+    folder.mkdir(exist_ok=True)
+    scans = {case.name: case for case in find_cases(dataset)}
+    for name, truth, found in pairs:
+        centroid_row([Compared(name, read_image(scans[name].image), truth, found)], folder / f"{name}.png")
 
 
 def _named(name, truth, found) -> dict[str, object]:

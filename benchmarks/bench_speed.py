@@ -1,10 +1,12 @@
 """Seconds and peak memory of the default model and of the reference recipe, side by side.
 
 Whole processes of ``spondyl predict``, start-up, reading and writing included, one after the other
-on the same scans, several rounds; medians and ratios. The reference runs at full width with untrained
-weights: its cost does not depend on what it has learnt.
+on the same scans, several rounds; medians and ratios. The reference is a trained model, or ``untrained``:
+full width and random weights. Its cost depends on which slices its detection finds something in.
 
-    python benchmarks/bench_speed.py SCAN... [--rounds 3] [--reference] [--engines]
+    python benchmarks/bench_speed.py SCAN... [--rounds 3] [--reference MODEL] [--engines]
+
+MODEL is a folder, or two joined by a comma (detection,identification).
 """
 
 import argparse
@@ -36,7 +38,19 @@ def run(arguments: list[str]) -> dict[str, float]:
     }
 
 
-def reference_model(folder: Path) -> Path:
+def reference(model: str, folder: Path) -> Path:
+    """The folder of a model by its name on the command line."""
+    from spondyl.models import combine, read_model
+
+    if model == "untrained":
+        return untrained_reference(folder)
+    parts = [read_model(part) for part in model.split(",")]
+    if len(parts) == 1:
+        return parts[0].folder
+    return combine(*parts).save(folder / "reference").folder
+
+
+def untrained_reference(folder: Path) -> Path:
     """The reference's networks at full width, untrained, as a model folder."""
     import torch
 
@@ -72,9 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scans", nargs="+", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--reference", action="store_true", help="also the reference recipe (minutes per scan)"
-    )
+    parser.add_argument("--reference", help="also the reference recipe: a model, or 'untrained'")
     parser.add_argument("--engines", action="store_true", help="also ONNX Runtime and torch")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
@@ -88,7 +100,7 @@ def main() -> None:
                 "default, torch": ["--engine", "torch"],
             }
         if options.reference:
-            variants["reference, full width"] = ["--model", str(reference_model(folder))]
+            variants["reference"] = ["--model", str(reference(options.reference, folder))]
         program = [sys.executable, "-m", "spondyl", "predict"]
         for scan in options.scans:
             taken: dict[str, list[dict[str, float]]] = {name: [] for name in variants}
