@@ -183,6 +183,24 @@ def test_threads_are_passed_on(model):
     assert engine._request.get_compiled_model().get_property("INFERENCE_NUM_THREADS") == 1
 
 
+def test_a_signal_after_an_engine_was_let_go_in_another_thread(model):
+    """OpenVINO would unmap the stack on which the first thread takes its signals."""
+    pytest.importorskip("openvino")
+    program = """
+import signal, subprocess, sys, threading
+from pathlib import Path
+from spondyl.inference.engines.openvino import OpenVinoEngine
+signal.signal(signal.SIGCHLD, lambda *_: None)
+engines = [OpenVinoEngine(Path(sys.argv[1]), threads=1)]
+thread = threading.Thread(target=engines.clear)
+thread.start()
+thread.join()
+subprocess.run([sys.executable, "-c", ""], check=True)
+"""
+    path = model.folder / "detection.onnx"
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+
+
 def test_openvino_tells_nobody_that_it_runs():
     """Its telemetry opens a connection from a forked process; hidden, it is never imported."""
     pytest.importorskip("openvino")

@@ -1,9 +1,7 @@
 """Training a stage: going on after a kill, logging, averaging."""
 
 import json
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -89,22 +87,9 @@ def weights_after(stream, path, **options):
     return [*network.parameters(), *network.buffers(), *state["network"].values()]
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_going_on_is_exact_whatever_the_number_of_workers(tmp_path, start):
-    """In a process of its own: after hundreds of other tests, torch's data loaders were seen to crash."""
-    program = f"""
-import sys
-from pathlib import Path
-import test_stage
-if {start!r} == "spawn":
-    sys.modules["onnxruntime"] = sys  # as an engine leaves it
-test_stage.check_exact(Path({str(tmp_path)!r}))
-"""
-    subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parent, check=True)
-
-
-def check_exact(tmp_path):
-    """Weights, running averages, and the order of the patches."""
+def test_going_on_is_exact_whatever_the_number_of_workers(tmp_path, monkeypatch):
+    """Weights, running averages, and the order of the patches; in a process that has predicted before."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", sys)  # as an engine leaves it: workers are not forked
     straight = weights_after(stream(8), tmp_path / "straight.pt", workers=0)
 
     def kill(iteration: int, total: int, means: dict[str, float]) -> None:

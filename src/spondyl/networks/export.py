@@ -127,12 +127,9 @@ def _run_onnx(path: Path | str, x: npt.NDArray[np.float32]) -> list[npt.NDArray[
     try:
         import onnxruntime
     except ImportError:
-        from spondyl.inference.engines.openvino import keep_silent
+        from spondyl.inference.engines.openvino import core
 
-        keep_silent()
-        import openvino
-
-        compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return [np.asarray(output) for output in compiled(x).to_tuple()]
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return [np.asarray(output) for output in session.run(None, {"x": x})]

@@ -13,7 +13,7 @@ def start_method(workers: int) -> str | None:
     """What a torch ``DataLoader`` of so many workers takes as ``multiprocessing_context``.
 
     A fork shares the prepared scans without copying them, so it is left to torch, which forks on Linux. In a
-    process that has predicted before, the threads of an inference engine make that unsafe: a fork was seen to
-    crash. There each worker starts anew and gets a copy of the data.
+    process that has predicted before, the threads of an inference engine make that unsafe. There each worker
+    starts anew and gets a copy of the data.
     """
     return "spawn" if workers and any(name in sys.modules for name in _WITH_THREADS) else None

@@ -1,15 +1,23 @@
 """OpenVINO: the fastest engine on x86 processors."""
 
 import sys
+import threading
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from spondyl.errors import MissingDependencyError, ModelError
 from spondyl.inference.engines import Engine, FloatArray, Precision
 
-__all__ = ["OpenVinoEngine", "keep_silent"]
+if TYPE_CHECKING:
+    import openvino
 
-_LARGE = 2**22
+__all__ = ["OpenVinoEngine", "core", "keep_silent"]
+
+_LARGE: Final = 2**22
 """Bytes of input from which the working memory is given back; patches are smaller and come in hundreds."""
+
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 def keep_silent() -> None:
@@ -19,6 +27,28 @@ def keep_silent() -> None:
     """
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None: cannot be imported
+
+
+def core() -> "openvino.Core":
+    """The one core of this process, which lives as long as it does.
+
+    OpenVINO (2026.4) gives the thread that first compiles a network another stack for its signal handlers, and
+    unmaps that stack when the core goes, in whichever thread that is. The next signal to the first thread, such
+    as the end of a child or Ctrl-C, then kills the process, and no handler can tell why.
+
+    Raises:
+        ImportError: OpenVINO is not installed.
+    """
+    keep_silent()
+    import openvino
+
+    with _ONE_AT_A_TIME:
+        return _kept(openvino.Core)
+
+
+@cache
+def _kept(make: "type[openvino.Core]") -> "openvino.Core":
+    return make()
 
 
 class OpenVinoEngine(Engine):
@@ -38,9 +68,8 @@ class OpenVinoEngine(Engine):
     """
 
     def __init__(self, path: Path, *, threads: int | None = None, precision: Precision = "f32") -> None:
-        keep_silent()
         try:
-            import openvino
+            shared = core()
         except ImportError as error:
             raise MissingDependencyError("openvino is not installed; pip install openvino") from error
         options = {
@@ -52,7 +81,7 @@ class OpenVinoEngine(Engine):
         if threads is not None:
             options["INFERENCE_NUM_THREADS"] = threads
         try:
-            compiled = openvino.Core().compile_model(str(path), "CPU", options)
+            compiled = shared.compile_model(str(path), "CPU", options)
         except RuntimeError as error:
             raise ModelError(f"{path}: OpenVINO cannot use this network: {error}") from error
         self._compiled = compiled
