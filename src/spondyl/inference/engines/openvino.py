@@ -32,9 +32,9 @@ def keep_silent() -> None:
 def core() -> "openvino.Core":
     """The one core of this process, which lives as long as it does.
 
-    OpenVINO (2026.4) gives the thread that first compiles a network another stack for its signal handlers, and
-    unmaps that stack when the core goes, in whichever thread that is. The next signal to the first thread, such
-    as the end of a child or Ctrl-C, then kills the process, and no handler can tell why.
+    OpenVINO (2026.4) gives the thread that first compiles a network another stack for its signal handlers,
+    and unmaps that stack when the core goes, in whichever thread that is. The next signal to the first
+    thread, such as the end of a child or Ctrl-C, then kills the process, and no handler can tell why.
 
     Raises:
         ImportError: OpenVINO is not installed.
