@@ -6,7 +6,7 @@ import pytest
 from spondyl.anatomy import label_of
 from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
 from spondyl.inference.fine import look_again
-from spondyl.inference.segmentation import Piece, segment, whole_piece
+from spondyl.inference.segmentation import Piece, _region, segment, whole_piece
 from spondyl.inference.spondyl import SpondylPipeline
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
@@ -162,6 +162,25 @@ def test_a_segmentation_network_draws_a_better_mask_in_chunks_as_in_one(monkeypa
     assert len(pieces) > 3
     chunked = segment(image, pieces, evidence, _centres(), labels)
     assert (chunked.data != whole.data).sum() < 0.002 * (whole.data > 0).sum()
+
+
+def test_every_slice_of_a_tilted_scan_lies_in_one_core():
+    """Where the border of two cores falls right on a slice, give or take rounding."""
+
+    def cores(scan: Grid, region: Grid) -> list[tuple[int, int]]:
+        for start, core in ((0, (0, 120)), (96, (24, 144))):
+            grid = region.cropped((0, 0, start), (2, 2, start + 144))
+            low, high = _region(Piece(Volume(np.zeros(grid.shape, np.float32), grid), core), scan)
+            yield int(low[2]), int(high[2])
+
+    rng = np.random.default_rng(0)
+    for angle in rng.uniform(-0.2, 0.2, 100):
+        cos, sin = np.cos(angle), np.sin(angle)
+        affine = np.eye(4)
+        affine[:3, :3] = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]]) * (0.7, 0.7, 0.6)
+        affine[:3, 3] = rng.uniform(-500, 500, 3)
+        scan = Grid((60, 60, 701), affine)
+        assert list(cores(scan, scan.resampled(1.5))) == [(0, 300), (300, 600)]
 
 
 def test_holes_are_filled_and_specks_removed():

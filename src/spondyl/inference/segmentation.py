@@ -25,6 +25,7 @@ _SLAB_VOX: Final = 4_000_000  # voxels of the scan treated at once: bounds the m
 _FURTHEST_MM: Final = 16.0  # a voxel that points further from every centroid belongs to none of them
 _SMALL_MM3: Final = 60.0
 _HOLE_MM3: Final = 400.0  # marrow; the spinal canal is open at both ends and no hole
+_ROUNDING_VOX: Final = 1e-6
 
 # The network sees voxels of 1.5 or 3 mm, the scan knows better where bone ends: bright voxels are taken
 # at a lower chance, and what is no tissue at all needs a high one. Found on phantoms, see the research log.
@@ -104,7 +105,8 @@ def _region(piece: Piece, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[
     grid = piece.vertebra.grid
     shape = grid.shape
     low, high = (-0.5, -0.5, piece.core[0] - 0.5), (shape[0] - 0.5, shape[1] - 0.5, piece.core[1] - 0.5)
-    corners = own.to_voxel(grid.to_world(np.array([low, high])))
+    # A slice right between two cores belongs to the upper one, however both are rounded.
+    corners = own.to_voxel(grid.to_world(np.array([low, high]))) - _ROUNDING_VOX
     start = np.clip(np.ceil(corners.min(axis=0)).astype(int), 0, own.shape)
     stop = np.clip(np.ceil(corners.max(axis=0)).astype(int), start, own.shape)
     return start, stop
