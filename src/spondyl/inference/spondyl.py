@@ -15,7 +15,7 @@ from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
 from spondyl.inference.evidence import Evidence, find_candidates, identify, locate, refined
 from spondyl.inference.fine import look_again
 from spondyl.inference.segmentation import Piece, segment, whole_piece
-from spondyl.inference.steps import StepTimer, provenance
+from spondyl.inference.steps import StepTimer, on_grid, provenance
 from spondyl.inference.tiling import Progress
 from spondyl.models import Model
 from spondyl.recipes import recipe_from
@@ -115,7 +115,7 @@ class SpondylPipeline:
         points = np.array([candidate.centroid_mm for candidate in chosen]).reshape(-1, 3)
         with timer("segmentation"):
             mask = segment(scan, self._pieces(scan, evidence, points), evidence, points, decoded.labels)
-            mask = Volume(mask.reoriented(volume.grid.codes).data, volume.grid)
+            mask = on_grid(mask, volume.grid)
         tell(4, _STEPS)
         return Spine(
             _vertebrae(decoded, chosen, scan),

@@ -69,11 +69,14 @@ def _describe(model: Model) -> dict[str, Any]:
 
 
 def on_grid(mask: Volume, grid: Grid) -> Volume:
-    """A label map resampled onto a scan's own grid, by nearest neighbour.
+    """A label map on a scan's own grid: turned, and where that is not enough resampled by nearest neighbour.
 
     Args:
-        mask: Whole numbers, on a working grid of any orientation.
+        mask: Whole numbers, on the scan's grid turned or on a working grid of any orientation.
         grid: The scan's, as stored on disk.
     """
     # Turned first: between grids with the same axes, resampling is many times faster.
-    return mask.reoriented(grid.codes).resampled(grid, order=0)
+    turned = mask.reoriented(grid.codes)
+    if turned.grid.is_close(grid):
+        return Volume(turned.data, grid)
+    return turned.resampled(grid, order=0)
