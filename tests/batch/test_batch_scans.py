@@ -38,6 +38,12 @@ def test_names_from_different_folders_are_told_apart(tmp_path):
     assert [scan.name for scan in scans] == ["a_x_ct", "b_x_CT", "y_ct", "other"]
 
 
+def test_names_from_one_folder_are_told_apart(tmp_path):
+    paths = [_touch(tmp_path / place) for place in ("a/ct.nii.gz", "a/ct.nrrd", "b/ct.nii.gz")]
+    assert [scan.name for scan in find_scans(paths)[0]] == ["a_ct", "ct-2", "b_ct"]
+    assert [scan.name for scan in find_scans([tmp_path / "a"])[0]] == ["ct", "ct-2"]
+
+
 def test_a_scan_named_twice_is_taken_once(scan_file):
     scans, _ = find_scans([scan_file, scan_file.parent, scan_file.parent / ".." / "in" / scan_file.name])
     assert [scan.name for scan in scans] == ["scan"]

@@ -101,6 +101,20 @@ def test_same_name_twice_gets_its_folders_in_front(tmp_path):
     assert [case.name for case in find_cases(tmp_path)] == ["b", "one-a", "two-deep-a"]
 
 
+def test_names_that_folders_do_not_tell_apart_get_a_number(tmp_path):
+    for place in ("scan.nii.gz", "scan.nrrd", "Scan-2.nii", "a/b.nii", "a-b.nii", "b.nii"):
+        touch(tmp_path / place)
+    cases = find_cases(tmp_path, annotated=False)
+    assert {case.image.relative_to(tmp_path).as_posix(): case.name for case in cases} == {
+        "Scan-2.nii": "Scan-2",
+        "a/b.nii": "a-b",
+        "a-b.nii": "a-b-2",
+        "b.nii": "b",
+        "scan.nii.gz": "scan",
+        "scan.nrrd": "scan-3",
+    }
+
+
 def test_hidden_files_and_link_loops_are_harmless(tmp_path):
     touch(tmp_path / "a.nii.gz", tmp_path / "a.lml", tmp_path / "._a.nii.gz", tmp_path / ".git" / "b.nii.gz")
     (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)

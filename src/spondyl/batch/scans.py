@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from spondyl.datasets.files import distinct
 from spondyl.errors import DatasetError, ImageError, InputError, MissingDependencyError, SpondylError
 from spondyl.volume import Volume
 
@@ -115,7 +116,7 @@ def find_scans(inputs: Iterable[Path | str], series: str | None = None) -> tuple
     """All scans in files and folders, in the order given; a scan named twice is taken once.
 
     Scans of the same name are told apart by the names of their folders: ``a/ct.nii.gz`` and
-    ``b/ct.nii.gz`` become ``a_ct`` and ``b_ct``.
+    ``b/ct.nii.gz`` become ``a_ct`` and ``b_ct``; ``ct.nrrd`` beside ``ct.nii.gz`` becomes ``ct-2``.
 
     Args:
         inputs: Image files, and folders that are searched with their sub-folders; of DICOM also zip
@@ -225,7 +226,9 @@ def _stem(path: Path) -> str:
 
 def _told_apart(scans: Sequence[Scan]) -> list[Scan]:
     """The same scans with unique names, whatever the file system thinks of upper and lower case."""
-    names = [scan.name for scan in scans]
+    # Files of one folder first: its name would not tell them apart.
+    in_folders = distinct(str(scan.path.resolve().parent / scan.name) for scan in scans)
+    names = [Path(place).name for place in in_folders]
     folders = [list(scan.path.resolve().parent.parts[1:]) for scan in scans]
     while clashing := _clashes(names):
         for place in clashing:

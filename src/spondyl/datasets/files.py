@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-__all__ = ["IMAGE_SUFFIXES", "beside", "image_stem", "list_files", "looks_like_mask"]
+__all__ = ["IMAGE_SUFFIXES", "beside", "distinct", "image_stem", "list_files", "looks_like_mask"]
 
 logger = logging.getLogger(__name__)
 
@@ -62,3 +62,19 @@ def beside(files: frozenset[Path], folder: Path, stem: str, endings: Iterable[st
     """The first of ``folder/stem + ending`` that exists among ``files``."""
     candidates = (folder / (stem + ending) for ending in endings)
     return next((candidate for candidate in candidates if candidate in files), None)
+
+
+def distinct(names: Iterable[str]) -> list[str]:
+    """The same names, a number behind all but the first of several alike; upper and lower case are alike."""
+    names = list(names)
+    given = {name.casefold() for name in names}
+    used: set[str] = set()
+    result = []
+    for name in names:
+        new, number = name, 1
+        while new.casefold() in used or (number > 1 and new.casefold() in given):
+            number += 1
+            new = f"{name}-{number}"
+        used.add(new.casefold())
+        result.append(new)
+    return result

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spondyl.datasets import biomedia, ctspine1k, totalsegmentator, verse
 from spondyl.datasets.case import Case
-from spondyl.datasets.files import IMAGE_SUFFIXES, image_stem, list_files
+from spondyl.datasets.files import IMAGE_SUFFIXES, distinct, image_stem, list_files
 from spondyl.errors import DatasetError
 
 __all__ = ["find_cases"]
@@ -28,7 +28,8 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         annotated: Only cases with centroids or masks; ``False`` gives bare scans, too.
 
     Returns:
-        Cases with unique names. A name that occurs twice is prefixed with its folders.
+        Cases with unique names. A name that occurs twice is prefixed with its folders, and numbered where
+        that does not help (``scan.nii.gz`` beside ``scan.nrrd``).
 
     Raises:
         DatasetError: no such folder, or no case in it.
@@ -72,14 +73,14 @@ def _recognise(folder: Path) -> list[Case]:
 def _unique_names(cases: list[Case], folder: Path) -> list[Case]:
     """Prefix names that occur more than once with their folders, so that outputs never collide."""
     count = Counter(case.name for case in cases)
-    renamed = []
+    names = []
     for case in cases:
         name = case.name
         if count[name] > 1:
             stem = image_stem(case.image) or name
             name = "-".join((*case.image.parent.relative_to(folder).parts, stem))
-        renamed.append(replace(case, name=name))
-    return renamed
+        names.append(name)
+    return [replace(case, name=name) for case, name in zip(cases, distinct(names), strict=True)]
 
 
 def _wanted() -> str:
