@@ -42,6 +42,17 @@ def test_centre_of_the_body_not_of_the_whole(lumbar):
         assert np.linalg.norm(whole - truth) > 10  # what the method is for
 
 
+def test_a_sliver_one_voxel_deep_has_a_centre():
+    """Its voxels lie as far in front as their mean, up to rounding."""
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        affine = np.diag([*rng.uniform(0.3, 3, 3), 1])
+        affine[:3, 3] = rng.uniform(-200, 200, 3)
+        mask = Volume(np.zeros((8, 8, 8), np.uint8), Grid((8, 8, 8), affine))
+        mask.data[2:5, 4, 3:6] = 10
+        np.testing.assert_allclose(body_centres(mask)[10], mask.grid.to_world((3, 4, 4)), atol=1e-6)
+
+
 @settings(deadline=None, max_examples=8)
 @given(st.sampled_from(CODES))
 def test_any_orientation_gives_the_same_world_points(lumbar, codes):

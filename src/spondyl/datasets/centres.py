@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 Point = tuple[float, float, float]
 
+_ROUNDING_MM: Final = 1e-6
 _CORE: Final = 0.65  # share of the greatest depth; 0.5 to 0.75 differ by 0.7 mm at most
 _VISIBLE: Final = 0.65  # share of the neighbour's thickness; reached when about 55 % of a body are inside
 _MIDLINE_MM: Final = 4.0  # half the width of the strip in which C1's arch and the dens are measured
@@ -84,7 +85,7 @@ def _core(mask: Volume, label: int, box: tuple[slice, ...]) -> _Core:
     depth = np.asarray(ndimage.distance_transform_edt(own, sampling=mask.grid.spacing_mm))
     voxels = np.argwhere(own)
     forward = mask.grid.to_world(voxels + start)[:, 1]
-    depth[tuple(voxels[forward < forward.mean()].T)] = 0
+    depth[tuple(voxels[forward < forward.mean() - _ROUNDING_MM].T)] = 0  # of one plane, all stay
     core = _largest_component(depth >= _CORE * depth.max())
     points = mask.grid.to_world(np.argwhere(core) + start)
     x, y, z = (float(value) for value in np.average(points, axis=0, weights=depth[core]))
