@@ -1,7 +1,7 @@
 """Splitting cases into parts, by patient, the same way on every machine and in every order.
 
-A patient's place follows from a hash of the seed and the patient's name, not from a shuffled
-list: adding a scan later does not move the others around.
+Patients are dealt out in the order of a hash of the seed and their names. Parts keep their sizes when
+scans are added, so some of the others move then: keep a list of what is held out for good.
 """
 
 import hashlib
