@@ -57,6 +57,19 @@ def test_unknown_voxels_do_not_count_as_vertebra_or_background():
     assert spine_loss((fine, levels), target, STAGE)[1] == spine_loss((changed, levels), target, STAGE)[1]
 
 
+def test_a_way_that_is_not_known_costs_nothing_and_teaches_nothing():
+    target = batch()
+    fine, levels = perfect(target)
+    target.offsets[:, :, 2:4] = torch.nan
+    fine[:, 2:5, 2:4] = 5.0
+    fine.requires_grad_()
+    loss, parts = spine_loss((fine, levels), target, STAGE)
+    assert parts["offset"] == pytest.approx(0, abs=1e-6)
+    loss.backward()
+    assert fine.grad[:, 2:5, 2:4].abs().max() == 0
+    assert fine.grad.isfinite().all()
+
+
 def test_an_invented_centre_costs_even_where_labels_are_unknown():
     target = batch()
     fine, levels = perfect(target)

@@ -1,5 +1,6 @@
 """Drawing training patches."""
 
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -62,6 +63,16 @@ def test_image_labels_heat_and_offsets_move_together(case, changes):
         peaks += int(inside.sum())
         assert not len(heat) or float(heat.median()) > 0.75
     assert peaks > 100
+
+
+def test_voxels_of_a_vertebra_without_a_centroid_point_nowhere(case):
+    centroids_mm = case.centroids_mm.copy()
+    centroids_mm[20] = np.nan  # in the mask, but cut by the border and not annotated
+    cut = replace(case, centroids_mm=centroids_mm)
+    patch = draw_patch(cut, still(), STAGE, np.random.default_rng(1))
+    assert (patch.labels == 20).any()
+    assert patch.offsets[:, patch.labels == 20].isnan().all()
+    assert patch.offsets[:, patch.labels == 19].isfinite().all()
 
 
 def test_outside_the_field_of_view_is_air_and_nothing_is_labelled(case):

@@ -62,10 +62,11 @@ def _heat_loss(logits: Tensor, heat: Tensor) -> Tensor:
 
 
 def _offset_loss(offsets: Tensor, batch: Patch) -> Tensor:
-    """Absolute error of the way to the centroid, in units of a centimetre, inside vertebrae."""
-    inside = ((batch.labels > 0) & (batch.labels != UNKNOWN)).unsqueeze(1)
-    error = (offsets - batch.offsets.float() / _OFFSET_UNIT_MM).abs() * inside
-    return error.sum() / (3 * inside.sum() + 100)
+    """Absolute error of the way to the centroid, in units of a centimetre, inside vertebrae that have one."""
+    target = batch.offsets.float() / _OFFSET_UNIT_MM
+    inside = ((batch.labels > 0) & (batch.labels != UNKNOWN)).unsqueeze(1) & target.isfinite()
+    error = (offsets - target.nan_to_num()).abs() * inside
+    return error.sum() / (inside.sum() + 100)
 
 
 def _soft_targets() -> Tensor:

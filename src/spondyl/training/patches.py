@@ -30,7 +30,8 @@ class Patch:
         labels: uint8 VerSe numbers, 0 background, :data:`~spondyl.training.corpus.UNKNOWN`.
         heat: float32 0..1, 1 at body centres.
         offsets: ``(3, X, Y, Z)`` float16, millimetres in patch axes from each voxel to the
-            centroid of its vertebra; meaningful where ``labels`` is a vertebra.
+            centroid of its vertebra, NaN where that is not annotated, as of many that the border cuts;
+            meaningful where ``labels`` is a vertebra.
     """
 
     image: Tensor
@@ -128,7 +129,7 @@ def _nearest(case: TrainingCase, index: Tensor) -> tuple[Tensor, Tensor]:
 def _offsets(case: TrainingCase, index: Tensor, labels: Tensor, matrix: npt.NDArray[np.float64]) -> Tensor:
     """Way from each voxel to its vertebra's centroid, in patch millimetres (elastic part ignored)."""
     table = torch.zeros(256, 3)
-    table[:29] = torch.from_numpy(np.nan_to_num(case.centroids_mm).astype(np.float32))
+    table[:29] = torch.from_numpy(case.centroids_mm.astype(np.float32))
     affine = torch.from_numpy(case.grid.affine.astype(np.float32))
     back = torch.from_numpy(np.linalg.inv(matrix).astype(np.float32))
     known = torch.nonzero(((labels > 0) & (labels != UNKNOWN)).reshape(-1))[:, 0]
