@@ -7,6 +7,7 @@ import pytest
 import torch
 from spine_toys import toy_scan
 
+from spondyl.errors import ModelError
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
 from spondyl.training.corpus import prepare_case
 from spondyl.training.patches import Patch, PatchStream
@@ -79,6 +80,24 @@ def test_a_killed_training_goes_on_from_its_checkpoint(tmp_path):
         stream(8), "identification", path, workers=0, every=4, on_progress=lambda i, *_: seen.append(i)
     )
     assert seen == [8]
+
+
+def test_going_on_with_another_recipe_other_scans_or_a_damaged_file_is_refused(tmp_path):
+    path = tmp_path / "model.pt"
+    train_stage(stream(2), "identification", path, workers=0)
+    wider = SMALL.model_copy(update={"widths": (4, 8, 12)})
+    changed = recipe(4).model_copy(update={"identification": wider})
+    case = prepare_case("other", *toy_scan(with_mask=True))
+    for other in (
+        PatchStream(stream(4).cases, [1.0], changed, "identification", 3),
+        PatchStream([case], [1.0], recipe(4), "identification", 3),
+    ):
+        with pytest.raises(ModelError, match=r"model\.pt: belongs to a training with another recipe"):
+            train_stage(other, "identification", path, workers=0)
+    train_stage(stream(4), "identification", path, workers=0)  # longer is the same training
+    path.write_bytes(b"no checkpoint")
+    with pytest.raises(ModelError, match="cannot be read"):
+        train_stage(stream(4), "identification", path, workers=0)
 
 
 def weights_after(stream, path, **options):

@@ -15,7 +15,7 @@ import torch
 from spondyl.errors import ModelError
 from spondyl.io.atomic import atomic_path
 
-__all__ = ["CheckpointFolder", "Progress"]
+__all__ = ["CheckpointFolder", "Progress", "read_state", "write_state"]
 
 _log = logging.getLogger(__name__)
 
@@ -68,14 +68,14 @@ class CheckpointFolder:
         Raises:
             OutputError: the disk is full or the folder cannot be written.
         """
-        _write({"network": network.state_dict()}, self.path(progress.epoch))
+        write_state({"network": network.state_dict()}, self.path(progress.epoch))
         state = {
             "settings": self.settings,
             "progress": asdict(progress),
             "network": network.state_dict(),
             "optimizer": optimizer.state_dict(),
         }
-        _write(state, self.resume_path)
+        write_state(state, self.resume_path)
         if self.keep is not None:
             for epoch in range(1, progress.epoch - self.keep + 1):
                 if epoch != progress.best_epoch:
@@ -95,7 +95,7 @@ class CheckpointFolder:
         if not self.resume_path.exists():
             _log.info("%s: no checkpoint to resume from, starting anew", self.folder)
             return Progress()
-        state = _read(self.resume_path, device)
+        state = read_state(self.resume_path, device)
         if state.get("settings") != self.settings:
             raise ModelError(
                 f"{self.resume_path}: belongs to a training with another recipe or other samples; "
@@ -111,10 +111,15 @@ class CheckpointFolder:
         Raises:
             ModelError: they are missing or damaged.
         """
-        network.load_state_dict(_read(self.path(epoch), device)["network"])
+        network.load_state_dict(read_state(self.path(epoch), device)["network"])
 
 
-def _write(state: Mapping[str, Any], path: Path) -> None:
+def write_state(state: Mapping[str, Any], path: Path) -> None:
+    """Write tensors and plain values.
+
+    Raises:
+        OutputError: the disk is full or the folder cannot be written.
+    """
     with atomic_path(path) as temporary:
         try:
             torch.save(dict(state), temporary)
@@ -122,7 +127,12 @@ def _write(state: Mapping[str, Any], path: Path) -> None:
             raise OSError(str(error)) from error
 
 
-def _read(path: Path, device: torch.device) -> dict[str, Any]:
+def read_state(path: Path, device: torch.device) -> dict[str, Any]:
+    """Read what :func:`write_state` wrote.
+
+    Raises:
+        ModelError: the file is damaged or something else.
+    """
     try:
         state = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many kinds, down to those of its unpickler

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import fields
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from spondyl.io.atomic import atomic_path
+from spondyl.errors import ModelError
 from spondyl.networks.export import load_weights
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
+from spondyl.training.checkpoint import read_state, write_state
 from spondyl.training.loaders import start_method
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
@@ -69,6 +71,10 @@ def train_stage(
 
     Returns:
         The network with averaged weights, in evaluation mode.
+
+    Raises:
+        ModelError: ``checkpoint`` is damaged, or of another training; ``init`` does not fit.
+        OutputError: ``checkpoint`` cannot be written.
     """
     settings = stream.recipe.training
     with torch.random.fork_rng():
@@ -84,7 +90,7 @@ def train_stage(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     parts = {"network": network, "average": average, "optimizer": optimizer}
-    done = _restore(checkpoint, parts, team.device)
+    done = _restore(checkpoint, parts, _fingerprint(stream, stage), team.device)
     batches = _batches(stream, settings, team, done, workers)
     shared = team.wrapped(network.train())
     totals: dict[str, float] = {}
@@ -101,7 +107,7 @@ def train_stage(
             means = {name: round(value / window, 4) for name, value in team.mean(totals).items()}
             totals = {}
             if team.leads:
-                _save(checkpoint, parts, iteration)
+                _save(checkpoint, parts, _fingerprint(stream, stage), iteration)
                 seconds = round(time.monotonic() - started, 1)
                 _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means})
             if on_progress:
@@ -170,17 +176,29 @@ def _to(batch: Patch, device: torch.device) -> Patch:
     return Patch(**{f.name: getattr(batch, f.name).to(device, non_blocking=True) for f in fields(Patch)})
 
 
-def _save(checkpoint: Path, parts: dict[str, Any], iteration: int) -> None:
+def _fingerprint(stream: PatchStream, stage: str) -> str:
+    """What must not change between two runs of one training (the number of iterations may)."""
+    part = stream.recipe.model_dump(mode="json", include={stage, "augmentation", "hu_windows", "training"})
+    part["training"].pop("iterations")
+    names = [case.name for case in stream.cases]
+    return sha256(json.dumps([stage, stream.seed, part, names], sort_keys=True).encode()).hexdigest()
+
+
+def _save(checkpoint: Path, parts: dict[str, Any], fingerprint: str, iteration: int) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
-    with atomic_path(checkpoint) as temporary:
-        torch.save({**state, "iteration": iteration}, temporary)
+    write_state({**state, "settings": fingerprint, "iteration": iteration}, checkpoint)
 
 
-def _restore(checkpoint: Path, parts: dict[str, Any], device: torch.device) -> int:
+def _restore(checkpoint: Path, parts: dict[str, Any], fingerprint: str, device: torch.device) -> int:
     """Load a checkpoint if there is one; returns the iterations done."""
     if not checkpoint.exists():
         return 0
-    state = torch.load(checkpoint, map_location=device, weights_only=True)
+    state = read_state(checkpoint, device)
+    if state.get("settings", fingerprint) != fingerprint:
+        raise ModelError(
+            f"{checkpoint}: belongs to a training with another recipe or other scans; "
+            "train without --resume, or with another --checkpoints folder"
+        )
     for name, part in parts.items():
         part.load_state_dict(state[name])
     logger.info("%s: going on after iteration %d", checkpoint, state["iteration"])
