@@ -54,6 +54,18 @@ def test_losses_fall_and_are_logged(tmp_path):
     assert not network.training
 
 
+def test_means_are_over_what_was_trained_since_and_the_log_is_that_of_one_training(tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    monkeypatch.setattr("spondyl.training.stage._iterate", lambda *_: {"loss": 1.0})
+    for iterations in (3, 8):  # the second goes on between two lines of the log
+        train_stage(stream(iterations), "identification", path, workers=0, every=5)
+    rows = [json.loads(line) for line in path.with_suffix(".jsonl").read_text().splitlines()]
+    assert [(row["iteration"], row["loss"]) for row in rows] == [(3, 1), (5, 1), (8, 1)]
+    path.unlink()  # begun anew
+    train_stage(stream(3), "identification", path, workers=0, every=5)
+    assert len(path.with_suffix(".jsonl").read_text().splitlines()) == 1
+
+
 def test_a_finished_training_is_not_done_again(tmp_path):
     path = tmp_path / "model.pt"
     first = train_stage(stream(6), "identification", path, workers=0, every=3)

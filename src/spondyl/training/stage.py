@@ -93,8 +93,10 @@ def train_stage(
     done = _restore(checkpoint, parts, _fingerprint(stream, stage), team.device)
     batches = _batches(stream, settings, team, done, workers)
     shared = team.wrapped(network.train())
+    if team.leads and not done:
+        checkpoint.with_suffix(".jsonl").unlink(missing_ok=True)  # of an earlier training
     totals: dict[str, float] = {}
-    started = time.monotonic()
+    told, started = done, time.monotonic()
     for iteration in range(done + 1, settings.iterations + 1):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(iteration, settings)
@@ -103,9 +105,8 @@ def train_stage(
         for name, value in losses.items():
             totals[name] = totals.get(name, 0.0) + value
         if iteration % every == 0 or iteration == settings.iterations:
-            window = (iteration - 1) % every + 1
-            means = {name: round(value / window, 4) for name, value in team.mean(totals).items()}
-            totals = {}
+            means = {name: round(value / (iteration - told), 4) for name, value in team.mean(totals).items()}
+            totals, told = {}, iteration
             if team.leads:
                 _save(checkpoint, parts, _fingerprint(stream, stage), iteration)
                 seconds = round(time.monotonic() - started, 1)
