@@ -80,6 +80,7 @@ def level_weights(cases: Sequence[TrainingCase]) -> list[float]:
 def _scan_path(case: Case, store: Path, spacing_mm: float) -> Path:
     """Where a prepared scan is kept: the name changes when one of its files does."""
     files = [path for path in (case.image, case.centroids, case.mask) if path is not None]
+    files += sorted(case.masks.iterdir()) if case.masks is not None else []
     marks = "|".join(f"{path.resolve()}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
     return (
         store
