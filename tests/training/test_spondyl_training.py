@@ -14,9 +14,11 @@ from spondyl.errors import DatasetError, ModelError
 from spondyl.io import write_centroids, write_image, write_mask
 from spondyl.models import combine
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
+from spondyl.training.corpus import prepare_case
 from spondyl.training.options import RunOptions
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
-from spondyl.training.spondyl import train_spondyl
+from spondyl.training.spondyl import _Cases, train_spondyl
+from spondyl.volume import Volume
 
 STAGE = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=False, levels=False)
 RECIPE = SpondylRecipe(
@@ -91,6 +93,21 @@ def test_prepared_cases_are_kept_and_made_again_when_a_file_changes(dataset, tmp
     assert len(list(store.iterdir())) == len(before) + 1
 
 
+def test_a_case_is_prepared_again_when_one_of_its_masks_changes(tmp_path):
+    image, spine = toy_scan(with_mask=True)
+    folder = tmp_path / "data" / "s0001"
+    write_image(image, folder / "ct.nii.gz")
+    for vertebra in spine:
+        own = Volume((spine.mask.data == vertebra.label).astype(np.uint8), spine.mask.grid)
+        write_image(own, folder / "segmentations" / f"vertebrae_{vertebra.name}.nii.gz")
+    (before,) = prepare_dataset(folder.parent, tmp_path / "store")
+    nothing = Volume(np.zeros(image.grid.shape, np.uint8), image.grid)
+    write_image(nothing, folder / "segmentations" / "vertebrae_L1.nii.gz")
+    (after,) = prepare_dataset(folder.parent, tmp_path / "store")
+    assert 20 in before.labels
+    assert 20 not in after.labels
+
+
 def test_a_bad_scan_is_left_out_and_all_bad_is_an_error(dataset, tmp_path, caplog):
     (dataset / "case1.nii.gz").write_bytes(b"no image")
     cases = prepare_dataset(dataset, tmp_path / "store")
@@ -106,6 +123,14 @@ def test_phantoms_are_prepared_with_tissues_and_exact_labels(tmp_path):
     assert case.exact
     assert case.tissues is not None
     assert np.isfinite(case.centroids_mm).any()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_phantoms_have_their_share(share):
+    scan = prepare_case("toy", *toy_scan())
+    weights = _Cases([scan] * 2, [scan] * 3).weights(share)
+    assert sum(weights[2:]) / sum(weights) == pytest.approx(share)
+    assert sum(_Cases([scan], []).weights(share)) > 0
 
 
 def test_rare_levels_weigh_more(dataset, tmp_path):

@@ -50,10 +50,11 @@ class _Cases:
         return self.scans + self.phantoms
 
     def weights(self, phantom_share: float) -> list[float]:
-        """Chance of each case; phantoms together have ``phantom_share``."""
+        """How often each case is drawn; phantoms, if any, together in ``phantom_share`` of all draws."""
+        share = phantom_share if self.phantoms else 0.0
         scans = level_weights(self.scans)
-        each = phantom_share / (1 - phantom_share) * sum(scans) / max(len(self.phantoms), 1)
-        return scans + [each] * len(self.phantoms)
+        each = share * sum(scans) / max(len(self.phantoms), 1)
+        return [(1 - share) * weight for weight in scans] + [each] * len(self.phantoms)
 
 
 def train_spondyl(
