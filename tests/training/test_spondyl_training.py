@@ -58,6 +58,13 @@ def test_from_a_data_set_to_a_spine(dataset, tmp_path):
     assert spine.provenance["model"]["recipe"] == "spondyl"
 
 
+def test_a_wrong_validation_folder_is_told_before_the_training(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("spondyl.training.spondyl.train_stage", lambda *_, **__: pytest.fail("trained"))
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints")
+    with pytest.raises(DatasetError, match="nowhere"):
+        train_spondyl("detection", dataset, tmp_path / "nowhere", tmp_path / "model", RECIPE, options)
+
+
 def test_training_goes_on_from_a_model_and_learns_masks_from_a_teacher(dataset, tmp_path):
     options = RunOptions(device="cpu", checkpoints=tmp_path / "first", logs=tmp_path / "logs")
     first = train_spondyl("identification", dataset, dataset, tmp_path / "a", RECIPE, options)

@@ -93,6 +93,8 @@ def train_spondyl(
     spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
     checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
     with team.leader_first():
+        if team.leads:  # for later, so that nobody trains for hours to learn of a wrong folder
+            prepare_dataset(validation, store, spacing_mm, options.workers)
         cases = _prepare(stage, training, store, recipe, options, spacing_mm)
         if team.leads and not options.resume:
             checkpoint.unlink(missing_ok=True)
