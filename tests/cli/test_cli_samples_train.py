@@ -101,6 +101,8 @@ def test_mistakes(walk):
         run("train", "segmentation", "nowhere", "nowhere", "m")
     with pytest.raises(InputError, match="does not know --teacher"):
         run("train", "identification", "nowhere", "nowhere", "m", "--teacher", "default")
+    with pytest.raises(InputError, match="does not know --val-split"):
+        run("train", "detection", "nowhere", "nowhere", "m", "--recipe", "spondyl", "--val-split", "0.2")
     with pytest.raises(SampleError, match="no such folder of samples"):
         run("train", "detection", "nowhere", "nowhere", "m")
     assert not (walk / "out").exists()

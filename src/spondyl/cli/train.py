@@ -42,14 +42,15 @@ class TrainOptions:
         resume: Go on from the last checkpoint.
         every: Iterations between two checkpoints and lines of the log (recipe spondyl).
         checkpoints: Folder for a checkpoint per epoch.
-        keep_checkpoints: How many epochs stay on disk; all by default.
-        logs: Folder for TensorBoard curves, log.jsonl and description.json.
+        keep_checkpoints: How many epochs stay on disk; all by default (recipe spinefinder).
+        logs: Folder for TensorBoard curves, log.jsonl and description.json (recipe spinefinder; spondyl's log
+            lies beside its checkpoint).
         init: Model folder whose weights the training starts from (recipe spondyl); "default" is the
             model that comes with Spondyl.
         teacher: Model folder that draws masks for scans without one, where it is sure (recipe spondyl,
             segmentation); "default" as above.
         val_split: Share of the training scans held out for validation; VAL is then looked at
-            only once, at the end.
+            only once, at the end (recipe spinefinder; spondyl always looks at VAL but once).
     """
 
     recipe: str = "spinefinder"
@@ -141,8 +142,7 @@ def _train(
     check_model_place(model)
     check_writable(options.checkpoints, options.logs)
     recipe = chosen_recipe(options.recipe, options.changes(stage))
-    if not isinstance(recipe, SpondylRecipe):
-        _check_reference(stage, options)
+    _check_options(stage, options, default_system=isinstance(recipe, SpondylRecipe))
     _import_torch()
     from spondyl.training.options import RunOptions
     from spondyl.training.spinefinder import train_spinefinder
@@ -162,15 +162,17 @@ def _train(
     _report(console, written)
 
 
-def _check_reference(stage: "Stage", options: TrainOptions) -> None:
-    """Refuse what the reference recipe has not."""
+def _check_options(stage: "Stage", options: TrainOptions, *, default_system: bool) -> None:
+    """Refuse what the recipe has not, rather than train without it."""
     from spondyl.errors import InputError
 
-    if stage == "segmentation":
+    if stage == "segmentation" and not default_system:
         raise InputError(f"recipe {options.recipe} has no segmentation network; add --recipe spondyl")
-    for name in ("init", "teacher"):
-        if getattr(options, name) is not None:
-            raise InputError(f"recipe {options.recipe} does not know --{name}; add --recipe spondyl")
+    for name in ("val_split", "keep_checkpoints") if default_system else ("init", "teacher"):
+        if getattr(options, name):
+            other = "spinefinder" if default_system else "spondyl"
+            option = name.replace("_", "-")
+            raise InputError(f"recipe {options.recipe} does not know --{option}; add --recipe {other}")
 
 
 def _by_iteration(show: "Callable[[Step], None]") -> "Callable[[int, int, dict[str, float]], None]":
