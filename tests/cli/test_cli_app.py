@@ -118,3 +118,21 @@ def test_help_shows_defaults_that_say_something(capsys):
     assert "[default: auto]" in " ".join(shown.replace("│", " ").split())
     assert "None" not in shown
     assert "False" not in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "data"], "--output is missing: Folder for the results"),
+        (["shift", "results", "1"], "--by is missing: Levels towards the feet"),
+        (["train", "detection", "a", "b"], "MODEL is missing: The model folder to write"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_was_left_out_is_named_with_what_it_is_for(words, message, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        app(words)
+    said = " ".join(capsys.readouterr().err.replace("│", " ").split())
+    assert stopped.value.code == 2
+    assert message in said
+    assert said.count("--help") == 1

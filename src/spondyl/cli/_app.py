@@ -9,6 +9,7 @@ import threading
 from cyclopts import App, Parameter
 
 import spondyl
+from spondyl.cli._mistakes import explained
 from spondyl.cli.download import download
 from spondyl.cli.evaluate import evaluate
 from spondyl.cli.export import export
@@ -42,6 +43,7 @@ app = App(
     version=spondyl.__version__,
     default_parameter=Parameter(negative_iterable=(), show_default=_shown_default),
     suppress_keyboard_interrupt=False,
+    error_formatter=explained,
 )
 app.command(predict)
 app.command(export)
