@@ -136,3 +136,16 @@ def test_what_was_left_out_is_named_with_what_it_is_for(words, message, capsys):
     assert stopped.value.code == 2
     assert message in said
     assert said.count("--help") == 1
+
+
+def test_a_file_gets_no_blank_lines_of_bars_and_names_stay_as_they_are(
+    dataset, tmp_path, reader_model, capsys
+):
+    (dataset / "patient.nii.gz").rename(dataset / "CT [bold] Müller.nii.gz")
+    out = tmp_path / "out [red]"
+    words = ["predict", dataset, "-o", out, "--model", reader_model, "--no-measurements"]
+    assert app([str(word) for word in words], result_action="return_value") == 0
+    told = capsys.readouterr()
+    assert told.err == ""
+    assert "CT [bold] Müller: 3 vertebrae" in told.out
+    assert "out [red]" in told.out

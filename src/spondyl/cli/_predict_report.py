@@ -32,7 +32,7 @@ class Report:
         from spondyl.batch.pace import Pace
 
         self._pace = Pace(count)
-        self._console = Console(quiet=as_json, highlight=False, soft_wrap=True)
+        self._console = Console(quiet=as_json, highlight=False, soft_wrap=True, markup=False)
         self._problems = problems
         self._as_json = as_json
         self._none_is_fine = none_is_fine
@@ -49,7 +49,7 @@ class Report:
         for scan in scans:
             for reason in scan.passed_over:
                 self._passed_over.append({"input": scan.place, "name": scan.name, "reason": reason})
-                self._console.print(f"{scan.name}: not read: {reason}", markup=False)
+                self._console.print(f"{scan.name}: not read: {reason}")
 
     def add(self, record: "Record", bars: "ScanBars") -> None:
         """One scan is through."""
@@ -85,10 +85,12 @@ class Report:
         return 0
 
     def _show(self, record: "Record", result: "Result") -> None:
+        from rich.text import Text
+
         how = f"in {record.seconds:.1f} s" if record.status == "done" else f"({record.message})"
         title = f"{record.name}: {len(record.vertebrae)} vertebrae {how}"
         if self._pace.count <= _FEW:
-            self._console.print(_table(result, title) if result.vertebrae else f"[bold]{title}[/]")
+            self._console.print(_table(result, title) if result.vertebrae else Text(title, "bold"))
             for line in _remarks(result):
                 self._console.print(line)
             self._console.print(f"files: {record.folder}\n")

@@ -1,14 +1,41 @@
-"""Progress bars on the standard error."""
+"""Progress bars, where somebody watches."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress as Display
+    from rich.progress import ProgressColumn
 
     from spondyl.inference.tiling import Progress
+
+
+T = TypeVar("T")
+
+
+def display(*columns: "ProgressColumn", console: "Console") -> "Display":
+    """Bars that vanish at the end. A file or a pipe gets none: rich would leave blank lines there."""
+    from rich.progress import Progress
+
+    return Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+        # Without a terminal on the standard output, rich must not carry it over to the standard error.
+        redirect_stdout=sys.stdout.isatty(),
+    )
+
+
+def tracked(items: Iterable[T], doing: str, count: int | None = None) -> Iterator[T]:
+    """The same items, with a bar that counts them."""
+    from rich.console import Console
+
+    with display(console=Console()) as bar:
+        yield from bar.track(items, count, description=doing)
 
 
 class ScanBars:
@@ -36,17 +63,14 @@ def scan_bars(count: int) -> Iterator[ScanBars]:
     from rich.console import Console
 
     columns = (
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
         bars.TimeElapsedColumn(),
         bars.TextColumn("{task.fields[pace]}"),
     )
-    # Without a terminal on the standard output, rich must not carry it over to the standard error.
-    with bars.Progress(
-        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
-    ) as display:
-        yield ScanBars(display, count)
+    with display(*columns, console=Console(stderr=True)) as shown:
+        yield ScanBars(shown, count)
 
 
 @contextmanager

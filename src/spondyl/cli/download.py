@@ -38,23 +38,21 @@ def download(
     from spondyl.datasets.download import download as fetch_dataset
     from spondyl.datasets.registry import SOURCES
 
-    console, source = Console(), SOURCES[dataset]
+    console, source = Console(markup=False, highlight=False), SOURCES[dataset]
     size = f", {source.size}" if source.size and not part else ""
-    console.print(
-        f"{source.title}{size}\nlicence: {source.licence}\npage: {source.page}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    console.print(f"{source.title}{size}\nlicence: {source.licence}\npage: {source.page}", soft_wrap=True)
     with _bars(console) as progress:
         made = fetch_dataset(source, folder, parts=part, archives=from_, keep=keep, progress=progress)
     for path in made:
-        console.print(f"ready: {path}", highlight=False, soft_wrap=True)
+        console.print(f"ready: {path}", soft_wrap=True)
 
 
 @contextmanager
 def _bars(console: "Console") -> Iterator[Callable[[str, int, int | None], None]]:
     """A progress callback that shows one bar at a time, for whatever is going on."""
     from rich import progress as bars
+
+    from spondyl.cli._progress import display
 
     columns = (
         bars.TextColumn("{task.description}"),
@@ -63,15 +61,15 @@ def _bars(console: "Console") -> Iterator[Callable[[str, int, int | None], None]
         bars.TransferSpeedColumn(),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=console, transient=True) as display:
+    with display(*columns, console=console) as shown:
         tasks: dict[str, bars.TaskID] = {}
 
         def show(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
                 for old in tasks.values():
-                    display.remove_task(old)
+                    shown.remove_task(old)
                 tasks.clear()
-                tasks[what] = display.add_task(what, total=total)
-            display.update(tasks[what], completed=done, total=total)
+                tasks[what] = shown.add_task(what, total=total)
+            shown.update(tasks[what], completed=done, total=total)
 
         yield show

@@ -45,8 +45,7 @@ def evaluate(  # noqa: PLR0913 - options of a command
         csv: Write all numbers to this file, and one row per vertebra to ``NAME-vertebrae.csv``.
         plots: Draw box plot, confusion matrix, histogram and calibration into this folder.
     """
-    from rich.progress import track
-
+    from spondyl.cli._progress import tracked
     from spondyl.datasets import find_cases
     from spondyl.evaluation import evaluate as measure
     from spondyl.evaluation.loading import Predictions, load_pairs
@@ -55,7 +54,7 @@ def evaluate(  # noqa: PLR0913 - options of a command
     check_writable(*(path.parent for path in (json, csv) if path), *([plots] if plots else []))
     cases, found = find_cases(truth), Predictions(predictions)
     result = measure(
-        track(load_pairs(found, cases), "comparing", len(cases), transient=True),
+        tracked(load_pairs(found, cases), "comparing", len(cases)),
         limit_mm=limit_mm,
         nsd_tolerance_mm=nsd_tolerance_mm,
         resamples=bootstrap,
@@ -99,10 +98,11 @@ def _draw(result: "Evaluation", folder: Path) -> None:
 
 def _print(result: "Evaluation", worst: int, unknown: list[str]) -> None:
     from rich.console import Console
+    from rich.text import Text
 
     from spondyl.cli._evaluation_tables import parts_table, summary_table, worst_table
 
-    console = Console()
+    console = Console(markup=False, highlight=False)
     console.print(summary_table(result))
     console.print(parts_table(result, "per region", result.regions))
     console.print(parts_table(result, "per level", result.levels))
@@ -110,6 +110,6 @@ def _print(result: "Evaluation", worst: int, unknown: list[str]) -> None:
         console.print(worst_table(result, worst))
     if result.missing_scans:
         names = ", ".join(result.missing_scans)
-        console.print(f"[red]no prediction, all vertebrae missed:[/] {names}", highlight=False)
+        console.print(Text.assemble(("no prediction, all vertebrae missed:", "red"), f" {names}"))
     if unknown:
-        console.print(f"not in the truth, ignored: {', '.join(unknown)}", highlight=False)
+        console.print(f"not in the truth, ignored: {', '.join(unknown)}")

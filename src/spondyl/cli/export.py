@@ -53,7 +53,7 @@ def export(
             folder, kinds, target, series=series, secret=secret, dates=dates, overwrite=overwrite
         )
         for path in written.values():
-            Console().print(str(path), highlight=False, soft_wrap=True)
+            Console().print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def _secret(file: Path | None) -> bytes | None:

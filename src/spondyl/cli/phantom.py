@@ -30,14 +30,12 @@ def phantom(
         options: What they shall show.
     """
     from rich.console import Console
-    from rich.progress import Progress
 
+    from spondyl.cli._progress import display
     from spondyl.phantom import write_phantoms
 
-    console = Console()
-    with Progress(console=console, transient=True) as bar:
+    console = Console(markup=False, highlight=False)
+    with display(console=console) as bar:
         task = bar.add_task("phantoms", total=count)
         write_phantoms(out, count, seed, options, progress=lambda done, _: bar.update(task, completed=done))
-    console.print(
-        f"{count} phantom{'s' * (count != 1)} in {out}", highlight=False, soft_wrap=True, markup=False
-    )
+    console.print(f"{count} phantom{'s' * (count != 1)} in {out}", soft_wrap=True)

@@ -45,4 +45,4 @@ def report(
         else:
             written.append(write_cohort(place))
     for path in written:
-        Console().print(str(path), highlight=False, soft_wrap=True)
+        Console().print(str(path), markup=False, highlight=False, soft_wrap=True)

@@ -83,16 +83,16 @@ def _make(
 ) -> None:
     """Run one of the makers with a progress bar and say what came out."""
     from rich.console import Console
-    from rich.progress import Progress
 
+    from spondyl.cli._progress import display
     from spondyl.cli._recipes import spinefinder_recipe
     from spondyl.io.atomic import check_writable
 
     check_writable(out)
     changes: dict[str, Any] = {"seed": seed, stage: {"samples_per_scan": count}}
     recipe = spinefinder_recipe(recipe_name, changes)
-    console = Console()
-    with Progress(console=console, transient=True) as bars:
+    console = Console(markup=False, highlight=False)
+    with display(console=console) as bars:
         bar = bars.add_task("scans", total=None)
 
         def show(done: int, total: int) -> None:
@@ -100,9 +100,7 @@ def _make(
 
         outcomes = make(dataset, out, recipe, workers=workers, progress=show)
     made = sum(outcome.made for outcome in outcomes)
-    console.print(f"{made} samples of {len(outcomes)} scans in {out}", highlight=False, soft_wrap=True)
+    console.print(f"{made} samples of {len(outcomes)} scans in {out}", soft_wrap=True)
     for outcome in outcomes:
         if outcome.remark:
-            console.print(
-                f"  {outcome.name}: {outcome.remark}", highlight=False, soft_wrap=True, markup=False
-            )
+            console.print(f"  {outcome.name}: {outcome.remark}", soft_wrap=True)

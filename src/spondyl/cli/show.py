@@ -66,16 +66,14 @@ def detections(
         out: Picture to write.
         count: How many scans to show, evenly picked.
     """
-    from rich.progress import track
-
+    from spondyl.cli._progress import tracked
     from spondyl.cli._stages import detect
     from spondyl.datasets import find_cases
     from spondyl.report.reference_pictures import detection_grid
 
     scans = {case.name: case.load_image() for case in pick(find_cases(dataset, annotated=False), count)}
     found = {
-        str(model): [detect(model, scan) for scan in scans.values()]
-        for model in track(models, "detecting", transient=True)
+        str(model): [detect(model, scan) for scan in scans.values()] for model in tracked(models, "detecting")
     }
     detection_grid(scans, found, out)
     _tell(out)
@@ -93,8 +91,7 @@ def centroids(
         out: Picture to write.
         count: How many scans to show, evenly picked.
     """
-    from rich.progress import track
-
+    from spondyl.cli._progress import tracked
     from spondyl.datasets import find_cases
     from spondyl.errors import DatasetError
     from spondyl.evaluation.loading import Predictions
@@ -109,7 +106,7 @@ def centroids(
         else (None, Predictions(predictions))
     )
     cases = []
-    for case in track(pick(find_cases(dataset), count), "comparing", transient=True):
+    for case in tracked(pick(find_cases(dataset), count), "comparing"):
         volume, truth = case.load()
         spine = pipeline(volume) if pipeline else found and found.load(case.name, volume.grid)
         cases.append((Compared(case.name, volume, truth, spine or Spine()), spine is not None))

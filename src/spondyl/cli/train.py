@@ -151,7 +151,7 @@ def _train(
 
     run = RunOptions(**{field.name: getattr(options, field.name) for field in fields(RunOptions)})
     with joined(options.device) as team:
-        console = Console(quiet=not team.leads)
+        console = Console(quiet=not team.leads, markup=False, highlight=False)
         with _bars(console) as show:
             if isinstance(recipe, SpondylRecipe):
                 written = train_spondyl(stage, training, val, model, recipe, run, _by_iteration(show), team)
@@ -203,10 +203,12 @@ def _bars(console: Any) -> "Iterator[Callable[[Step], None]]":
     """A bar over all steps, with epoch and loss; what the training logs appears above it."""
     from rich.highlighter import NullHighlighter
     from rich.logging import RichHandler
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    from spondyl.cli._progress import display
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
+    with display(*columns, console=console) as bars:
         bar = bars.add_task("starting", total=None)
 
         def show(step: "Step") -> None:
@@ -236,5 +238,5 @@ def _report(console: Any, model: "Model") -> None:
     """The scores of each data set, and where the model is."""
     for name, scores in model.info.scores.items():
         text = ", ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in scores.items())
-        console.print(f"{name}: {text}", highlight=False, soft_wrap=True)
-    console.print(f"model: {model.folder}", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"{name}: {text}", soft_wrap=True)
+    console.print(f"model: {model.folder}", soft_wrap=True)
