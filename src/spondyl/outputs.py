@@ -90,7 +90,7 @@ def one_result(folder: Path | str, scan: str | None = None) -> Path:
     chosen = [found for found in folders if found.name == scan]
     if not chosen:
         names = ", ".join(found.name for found in folders[:8]) + (", ..." if len(folders) > 8 else "")
-        wanted = "--scan says which" if scan is None else f"none is called {scan}"
+        wanted = f"give one of them, such as {folders[0]}" if scan is None else f"none is called {scan}"
         raise AnnotationError(f"{folder}: holds the results {names}; {wanted}")
     return chosen[0]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from spondyl.cli.morphometry import morphometry
-from spondyl.errors import OutputError
+from spondyl.errors import AnnotationError, OutputError
 from spondyl.io import write_image, write_mask
 from spondyl.phantom import PhantomOptions, make_phantom
 
@@ -35,3 +35,10 @@ def test_prints_and_writes(scan, tmp_path, capsys):
 def test_other_endings_are_refused(scan, tmp_path):
     with pytest.raises(OutputError, match=r"\.csv"):
         morphometry(scan / "scan.nii.gz", scan / "mask.nii.gz", output=tmp_path / "values.txt")
+
+
+def test_a_folder_of_results_is_not_one_result(scan, tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "result.json").touch()
+    with pytest.raises(AnnotationError, match=r"give one of them, such as .*a$"):
+        morphometry(scan / "scan.nii.gz", tmp_path)

@@ -55,7 +55,7 @@ def test_only_some(results):
 
 
 def test_which_scan_must_be_said(results):
-    with pytest.raises(AnnotationError, match=r"holds the results a, b; --scan says which"):
+    with pytest.raises(AnnotationError, match=r"holds the results a, b; give one of them, such as .*a$"):
         run("shift", results, "--by", 1)
     with pytest.raises(AnnotationError, match=r"none is called c"):
         run("shift", results, "--by", 1, "--scan", "c")
@@ -64,7 +64,7 @@ def test_which_scan_must_be_said(results):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("T12",), r"'T12': expected each vertebra once, as in T12=L1"),
+        (("T12",), r"'T12': expected NOW=RIGHT, as in T12=L1"),
         (("T12=L1", "T12=L2", "--only"), "each vertebra once"),
         ((), "would change its name"),
         (("T12=L1", "--undo"), "--undo takes the last"),

@@ -171,3 +171,9 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, caplog):
     with pytest.raises(DatasetError, match="no scans found"):
         find_cases(tmp_path)
     assert "locked: left out, cannot be read: Permission denied" in caplog.text
+
+
+def test_results_are_no_scans(tmp_path):
+    touch(tmp_path / "patient" / "result.json", tmp_path / "patient" / "mask.nii.gz")
+    with pytest.raises(DatasetError, match="holds results of 'spondyl predict'; expected a folder of scans"):
+        find_cases(tmp_path, annotated=False)

@@ -46,10 +46,11 @@ def morphometry(
 
 def _read_scan(scan: Path, result: Path) -> "Volume":
     """The scan; of several series in one place that of the result."""
+    from spondyl.outputs import one_result
     from spondyl.result import Result
     from spondyl.result_scan import read_scan
 
-    document = result / "result.json" if result.is_dir() else result
+    document = one_result(result) / "result.json" if result.is_dir() else result
     series = Result.read(document).scan.series if document.suffix == ".json" else None
     return read_scan(scan, series)
 

@@ -82,7 +82,7 @@ def _parsed(renames: Sequence[str]) -> dict[str, str]:
     for word in renames:
         old, equals, new = word.partition("=")
         if not equals or old in wanted:
-            raise InputError(f"{word!r}: expected each vertebra once, as in T12=L1")
+            raise InputError(f"{word!r}: expected NOW=RIGHT, as in T12=L1, and each vertebra once")
         wanted[old] = new
     return wanted
 

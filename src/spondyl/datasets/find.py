@@ -40,6 +40,8 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
     cases = _recognise(folder)
     if not cases:
+        if next(folder.glob("**/result.json"), None):
+            raise DatasetError(f"{folder}: holds results of 'spondyl predict'; expected a folder of scans")
         endings = f"names ending in {', '.join(IMAGE_SUFFIXES)}"
         looked_for = _wanted() if annotated else endings
         raise DatasetError(f"{folder}: no scans found; looked for {looked_for}")

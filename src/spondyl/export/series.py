@@ -31,7 +31,10 @@ def headers_of(
     if scan is None or not scan.exists():
         raise ImageError(f"{scan or 'the scan'}: is not there; --series names the folder of its DICOM series")
     if not is_dicom(scan):
-        raise ImageError(f"{scan}: is no DICOM series, to whose images DICOM objects refer")
+        raise ImageError(
+            f"{scan}: is no DICOM series, to whose images DICOM objects refer;"
+            " --series names the folder of the one it was made from"
+        )
     from spondyl.dicom.objects.source import headers_at
 
     return headers_at(scan, grid, series, named=named)
