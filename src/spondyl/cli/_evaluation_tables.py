@@ -9,7 +9,7 @@ from spondyl.evaluation import Evaluation
 from spondyl.evaluation.bootstrap import Estimate
 from spondyl.evaluation.metric import Unit
 
-__all__ = ["parts_table", "shown", "summary_table", "worst_table"]
+__all__ = ["definitions", "parts_table", "shown", "summary_table", "worst_table"]
 
 PART_METRICS = {
     "id_rate": "id rate %",
@@ -33,27 +33,30 @@ def shown(value: float | None, unit: Unit) -> str:
     return f"{value:.2f} mm" if unit == "mm" else f"{value:.0f}"
 
 
+def definitions(evaluation: Evaluation) -> Text:
+    """A paragraph per metric that could be measured; beside the numbers there is not room enough."""
+    measured = [
+        evaluation.definitions[key] for key, found in evaluation.summary.items() if found.value is not None
+    ]
+    lines = [Text.assemble((f"{words.name}: ", "bold"), (words.definition, "dim")) for words in measured]
+    return Text("\n").join(lines)
+
+
 def summary_table(evaluation: Evaluation) -> Table:
-    """Every metric that could be measured, with its interval and its definition."""
-    table = Table(
-        title=f"{len(evaluation.scans)} scan{'s' * (len(evaluation.scans) != 1)}",
-        title_justify="left",
-        show_lines=True,
-    )
-    table.add_column("metric", style="bold", min_width=16)
+    """Every metric that could be measured, with its interval."""
+    count = len(evaluation.scans)
+    table = Table(title=f"{count} scan{'s' * (count != 1)}", title_justify="left")
+    table.add_column("metric", style="bold")
     table.add_column("value", justify="right", no_wrap=True)
     if evaluation.settings.resamples:
         table.add_column("95 % interval", justify="right", no_wrap=True)
     table.add_column("n", justify="right")
-    table.add_column("definition", style="dim")
     for key, estimate in evaluation.summary.items():
         if estimate.value is None:
             continue
         words = evaluation.definitions[key]
         interval = [_interval(estimate, words.unit)] if evaluation.settings.resamples else []
-        table.add_row(
-            words.name, shown(estimate.value, words.unit), *interval, str(estimate.n), words.definition
-        )
+        table.add_row(words.name, shown(estimate.value, words.unit), *interval, str(estimate.n))
     return table
 
 

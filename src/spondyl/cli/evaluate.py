@@ -100,9 +100,10 @@ def _print(result: "Evaluation", worst: int, unknown: list[str]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from spondyl.cli._evaluation_tables import parts_table, summary_table, worst_table
+    from spondyl.cli._evaluation_tables import definitions, parts_table, summary_table, worst_table
 
     console = Console(markup=False, highlight=False)
+    console.print(definitions(result), end="\n\n")
     console.print(summary_table(result))
     console.print(parts_table(result, "per region", result.regions))
     console.print(parts_table(result, "per level", result.levels))
