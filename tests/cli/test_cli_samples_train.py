@@ -46,7 +46,7 @@ def test_the_walk_of_the_seed(walk, capsys, stage, monkeypatch):
             "samples", stage, f"{part}_dataset", f"samples/{stage}/{part}",
             "--recipe", "small.yaml", "--samples-per-scan", "3",
         )  # fmt: skip
-    assert f"3 samples of 1 scans in samples/{stage}/testing" in capsys.readouterr().out
+    assert f"3 samples of 1 scan in samples/{stage}/testing" in capsys.readouterr().out
     assert len(list((walk / "samples" / stage / "training").glob("a-*.npy"))) == 6
     run(
         "train", stage, f"samples/{stage}/training", f"samples/{stage}/testing", f"saved_models/{stage}.h5",

@@ -1,5 +1,6 @@
 import os
 import re
+from pathlib import Path
 
 import pytest
 from datasets_helpers import touch
@@ -177,3 +178,13 @@ def test_results_are_no_scans(tmp_path):
     touch(tmp_path / "patient" / "result.json", tmp_path / "patient" / "mask.nii.gz")
     with pytest.raises(DatasetError, match="holds results of 'spondyl predict'; expected a folder of scans"):
         find_cases(tmp_path, annotated=False)
+
+
+def test_what_has_no_partner_is_named(tmp_path, caplog):
+    touch(tmp_path / "a.nii.gz", tmp_path / "a.lml", tmp_path / "b" / "bare.nii.gz", tmp_path / "c.lml")
+    assert [case.name for case in find_cases(tmp_path)] == ["a"]
+    assert f"left out, without annotation: {Path('b/bare.nii.gz')} (1 in all)" in caplog.text
+    assert "left out, without scan: c.lml (1 in all)" in caplog.text
+    caplog.clear()
+    assert len(find_cases(tmp_path, annotated=False)) == 2
+    assert not caplog.text

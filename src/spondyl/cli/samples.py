@@ -100,7 +100,8 @@ def _make(
 
         outcomes = make(dataset, out, recipe, workers=workers, progress=show)
     made = sum(outcome.made for outcome in outcomes)
-    console.print(f"{made} samples of {len(outcomes)} scans in {out}", soft_wrap=True)
+    scans = f"{len(outcomes)} scan{'s' * (len(outcomes) != 1)}"
+    console.print(f"{made} samples of {scans} in {out}", soft_wrap=True)
     for outcome in outcomes:
         if outcome.remark:
             console.print(f"  {outcome.name}: {outcome.remark}", soft_wrap=True)

@@ -38,7 +38,8 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
     if not folder.is_dir():
         found = "a file" if folder.exists() else "nothing"
         raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
-    cases = _recognise(folder)
+    files = list_files(folder)
+    cases = _recognise(files)
     if not cases:
         if next(folder.glob("**/result.json"), None):
             raise DatasetError(f"{folder}: holds results of 'spondyl predict'; expected a folder of scans")
@@ -51,13 +52,21 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
             f"{folder}: {len(cases)} scan(s) found, e.g. {cases[0].image.name}, but none with an annotation; "
             f"looked for {_wanted()}"
         )
-    if len(chosen) < len(cases):
-        logger.info("%s: %d scans without annotation left out", folder, len(cases) - len(chosen))
+    if annotated:
+        used = {case.centroids for case in chosen}
+        _tell_left_out(folder, "without annotation", [case.image for case in cases if not case.annotated])
+        _tell_left_out(folder, "without scan", [p for p in files if p.suffix == ".lml" and p not in used])
     return _unique_names(chosen, folder)
 
 
-def _recognise(folder: Path) -> list[Case]:
-    files = list_files(folder)
+def _tell_left_out(folder: Path, why: str, files: list[Path]) -> None:
+    """A misspelt name would else make a data set smaller without a word."""
+    if files:
+        names = ", ".join(str(file.relative_to(folder)) for file in files[:3]) + ", ..." * (len(files) > 3)
+        logger.warning("%s: left out, %s: %s (%d in all)", folder, why, names, len(files))
+
+
+def _recognise(files: list[Path]) -> list[Case]:
     known = frozenset(files)
     images = [file for file in files if image_stem(file) is not None]
     cases: list[Case] = []
