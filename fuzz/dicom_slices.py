@@ -15,15 +15,15 @@ __all__ = ["read_with_others", "slices"]
 SLICES = 5
 
 
-def slices() -> list[bytes]:
-    """The files of the series, from foot to head."""
-    rows = np.random.default_rng(0).integers(-1000, 1500, (SLICES, 8, 8)).astype(np.int16)
+def slices(side: int = 8) -> list[bytes]:
+    """The files of the series, from foot to head, ``side`` x ``side`` pixels each."""
+    rows = np.random.default_rng(0).integers(-1000, 1500, (SLICES, side, side)).astype(np.int16)
     return [_slice(number, rows[number]) for number in range(SLICES)]
 
 
-def read_with_others(path: Path) -> object:
+def read_with_others(path: Path, side: int = 8) -> object:
     """Read the series in the folder of ``path``, the first slice of which is given."""
-    for number, content in enumerate(_OTHERS, start=1):
+    for number, content in enumerate(_OTHERS[side], start=1):
         (path.parent / f"{number}.dcm").write_bytes(content)
     return read_series(path.parent).volume
 
@@ -47,8 +47,8 @@ def _slice(number: int, pixels: np.ndarray) -> bytes:
         "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
         "PixelSpacing": [0.8, 0.8],
         "SliceThickness": 3,
-        "Rows": 8,
-        "Columns": 8,
+        "Rows": len(pixels),
+        "Columns": len(pixels),
         "BitsAllocated": 16,
         "BitsStored": 16,
         "HighBit": 15,
@@ -67,4 +67,4 @@ def _slice(number: int, pixels: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-_OTHERS = slices()[1:]
+_OTHERS = {side: slices(side)[1:] for side in (8, 16)}

@@ -34,20 +34,19 @@ class Reader:
         name: Of the file that it is given; its suffix chooses the format.
         read: Reads that file; only a SpondylError may leave it.
         seeds: Makes good files.
-        packed: Whether the content is compressed with gzip before it is written, so that what is
-            changed is what lies inside.
+        pack: Compresses the content before it is written, so that what is changed is what lies inside.
     """
 
     name: str
     read: Callable[[Path], object]
     seeds: Callable[[], list[bytes]]
-    packed: bool = False
+    pack: Callable[[bytes], bytes] = bytes
 
     def run(self, content: bytes, folder: Path) -> object:
         """Read some content, put into a file of ``folder``."""
         path = folder / self.name
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(gzip.compress(content, 1) if self.packed else content)
+        path.write_bytes(self.pack(content))
         return self.read(path)
 
 
@@ -108,16 +107,55 @@ def _recipes() -> list[bytes]:
     return [json.dumps(content).encode(), b"name: spinefinder\nseed: 3\ndetection: {training: {epochs: 2}}\n"]
 
 
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, 1)
+
+
+def _dicom(kind: str) -> Callable[[], list[bytes]]:
+    """Seeds of a kind of DICOM file, a function of ``dicom_kinds``; made when they are needed."""
+
+    def make() -> list[bytes]:
+        import dicom_kinds
+
+        return getattr(dicom_kinds, kind)()
+
+    return make
+
+
 def _dicom_slice() -> list[bytes]:
     from dicom_slices import slices
 
     return slices()[:1]
 
 
-def _read_dicom(path: Path) -> object:
+def _deflate(content: bytes) -> bytes:
+    from dicom_kinds import deflate
+
+    return deflate(content)
+
+
+def _read_dicom(path: Path, side: int = 8) -> object:
     from dicom_slices import read_with_others
 
-    return read_with_others(path)
+    return read_with_others(path, side)
+
+
+def _read_series(path: Path) -> object:
+    from spondyl.dicom import read_series
+
+    return read_series(path).volume
+
+
+def _decode(path: Path) -> object:
+    from dicom_kinds import decode
+
+    return decode(path)
+
+
+def _read_disc(path: Path) -> object:
+    from dicom_kinds import read_disc
+
+    return read_disc(path)
 
 
 def _read_result(path: Path) -> object:
@@ -126,7 +164,7 @@ def _read_result(path: Path) -> object:
 
 READERS = {
     "nifti": Reader("a.nii", read_image, _images(".nii")),
-    "nifti_gz": Reader("a.nii.gz", read_image, _images(".nii"), packed=True),
+    "nifti_gz": Reader("a.nii.gz", read_image, _images(".nii"), _gzip),
     "gzip": Reader("a.nii.gz", read_image, _images(".nii.gz")),
     "mask": Reader("a.nii", lambda path: read_mask(path, GRID), _masks),
     "mha": Reader("a.mha", read_image, _images(".mha")),
@@ -138,6 +176,12 @@ READERS = {
     "result": Reader("result.json", _read_result, _results),
     "model": Reader("model/model.json", lambda path: read_model(path.parent), _models),
     "dicom": Reader("series/0.dcm", _read_dicom, _dicom_slice),
+    "compressed": Reader("packed/0.dcm", lambda path: _read_dicom(path, 16), _dicom("compressed")),
+    "codestream": Reader("codestream.bin", _decode, _dicom("codestreams")),
+    "deflated": Reader("deflated/0.dcm", _read_dicom, _dicom_slice, _deflate),
+    "enhanced": Reader("enhanced/0.dcm", _read_series, _dicom("enhanced")),
+    "zip": Reader("archive/a.zip", _read_series, _dicom("zips")),
+    "dicomdir": Reader("disc/DICOMDIR", _read_disc, _dicom("dicomdirs")),
     "recipe": Reader("a.yaml", load_recipe, _recipes),
 }
 """Name to reader."""

@@ -18,7 +18,8 @@ from pathlib import Path
 import atheris
 
 # Instrumenting takes a while, so only what the reader at hand runs through.
-PACKAGES = ["pydicom"] if "dicom" in sys.argv else ["nibabel.nifti1", "nibabel.nifti2"]
+DICOM = {"dicom", "compressed", "deflated", "dicomdir", "enhanced"}
+PACKAGES = ["pydicom"] if DICOM & {*sys.argv} else ["nibabel.nifti1", "nibabel.nifti2", "zipfile"]
 
 with atheris.instrument_imports(include=["spondyl", *PACKAGES]):
     from every_reader import READERS

@@ -2,6 +2,7 @@
 
 import random
 import tracemalloc
+import zlib
 
 import pydicom
 import pytest
@@ -104,6 +105,26 @@ def test_a_deflated_file_is_no_bomb(folder, tmp_path):
     assert (folder / "IM0004").stat().st_size < 1 << 20
     tracemalloc.start()
     assert len(read_series(folder).slices) == 8
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 200 << 20
+
+
+def test_a_deflated_header_is_no_bomb(tmp_path):
+    """A few kilobytes that unfold to a million empty items, which pydicom would keep as a gigabyte."""
+    Series(hu=blobs((4, 16, 16))).write_enhanced(tmp_path / "plain" / "IM")
+    content = (tmp_path / "plain" / "IM").read_bytes()
+    start = 144 + int.from_bytes(content[140:144], "little")
+    place = content.index(b"\x00\x52\x30\x92SQ")
+    items = b"\xfe\xff\x00\xe0\xff\xff\xff\xff\xfe\xff\x0d\xe0\0\0\0\0" * 1_000_000
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = packer.compress(content[start : place + 8] + b"\xff" * 4 + items) + packer.flush()
+    head = content[:start].replace(b"\x14\x001.2.840.10008.1.2.1\0", b"\x16\x001.2.840.10008.1.2.1.99")
+    (tmp_path / "bomb").write_bytes(head[:140] + (start - 142).to_bytes(4, "little") + head[144:] + packed)
+    assert len(packed) < 100_000
+    tracemalloc.start()
+    with pytest.raises(ImageError, match="damaged"):
+        find_series(tmp_path / "bomb")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 200 << 20

@@ -1,6 +1,7 @@
 """Zip archives, read member by member in memory: nothing is ever unpacked to the disk."""
 
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -19,6 +20,8 @@ ARCHIVE_ERRORS: Final = (
     NotImplementedError,
     RuntimeError,
     OSError,
+    ValueError,
+    struct.error,
 )
 """What reading a damaged or encrypted archive may raise."""
 
@@ -68,7 +71,7 @@ def _check(path: Path, archive: zipfile.ZipFile) -> None:
     for info in infos:
         name, parts = info.filename, PurePosixPath(info.filename).parts
         outside = ".." in parts or name.startswith(("/", "\\")) or "\\" in name or name[1:2] == ":"
-        if outside or stat.S_ISLNK(info.external_attr >> 16):
+        if outside or not name or stat.S_ISLNK(info.external_attr >> 16):
             raise ImageError(f"{path}: refused: its member {name!r} points outside the archive")
         if info.flag_bits & 1:
             raise ImageError(f"{path}: encrypted; unpack it with its password first")

@@ -14,6 +14,8 @@ _DEFLATED: Final = b"1.2.840.10008.1.2.1.99"
 _PLAIN: Final = b"1.2.840.10008.1.2.1".ljust(len(_DEFLATED), b"\0")
 _META: Final = 132  # preamble and "DICM" stand before
 _PIECE: Final = 1 << 20
+_SMALL: Final = 1 << 20
+_HEADER_RATIO: Final = 4
 _LENGTH: Final = b"\x02\x00\x00\x00UL\x04\x00"
 
 
@@ -24,7 +26,8 @@ def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO
         source: For messages.
         stream: A DICOM file, at its start.
         most: Bytes to unpack at most.
-        whole: Refuse a file that holds more; otherwise it is cut there.
+        whole: Refuse a file that holds more; otherwise it is cut there, or where it unfolds to more than a
+            header does: empty items of a sequence fold well and take eighty times their size in memory.
 
     Raises:
         ImageError: a damaged stream, or one that holds too much.
@@ -41,11 +44,16 @@ def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     content = BytesIO()
     content.write(head[:start].replace(_DEFLATED, _PLAIN))
-    left = most
+    left, taken = most, 0
     try:
         while not unpacker.eof and left:
-            packed = unpacker.unconsumed_tail or stream.read(_PIECE)
+            packed = unpacker.unconsumed_tail
             if not packed:
+                packed = stream.read(_PIECE)
+                taken += len(packed)
+                if not whole:
+                    left = min(most, _SMALL + _HEADER_RATIO * taken) - (content.tell() - start)
+            if not packed or left <= 0:
                 break
             left -= content.write(unpacker.decompress(packed, min(_PIECE, left)))
     except zlib.error as error:

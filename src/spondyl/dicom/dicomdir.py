@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from spondyl.dicom.tags import READ_ERRORS, pydicom_of
+from spondyl.dicom.deflated import inflated
+from spondyl.dicom.headers import MAX_HEADER, read_dataset
+from spondyl.dicom.sources import Source
+from spondyl.dicom.tags import READ_ERRORS, pydicom_of, words
 from spondyl.errors import ImageError
 
 __all__ = ["listed_files"]
@@ -14,17 +17,18 @@ def listed_files(path: Path) -> list[Path]:
     Raises:
         ImageError: not a DICOMDIR, damaged, without images, or one that points outside its folder.
     """
-    pydicom = pydicom_of(path)
-    try:
-        with pydicom.config.disable_value_validation():
-            records = pydicom.dcmread(path).DirectoryRecordSequence
-            names = [record.get("ReferencedFileID") for record in records]
-    except READ_ERRORS as error:
-        raise ImageError(f"{path}: not a readable DICOMDIR; give the folder that holds the images") from error
+    source = Source(path)
+    with path.open("rb") as stream, pydicom_of(path).config.disable_value_validation():
+        dataset = read_dataset(source, inflated(source, stream, MAX_HEADER, whole=True))
+        try:
+            names = [words(record, "ReferencedFileID") for record in dataset.DirectoryRecordSequence]
+        except READ_ERRORS as error:
+            raise ImageError(
+                f"{path}: not a readable DICOMDIR; give the folder that holds the images"
+            ) from error
     root = path.absolute().parent
     found = []
-    for name in filter(None, names):
-        parts = [name] if isinstance(name, str) else list(map(str, name))
+    for parts in filter(any, names):
         if any(part in ("", ".", "..") or "/" in part or "\\" in part or ":" in part for part in parts):
             raise ImageError(f"{path}: refused: it names a file outside its folder")
         file = _there(root, parts)
@@ -35,7 +39,7 @@ def listed_files(path: Path) -> list[Path]:
     return sorted(found)
 
 
-def _there(root: Path, parts: list[str]) -> Path | None:
+def _there(root: Path, parts: tuple[str, ...]) -> Path | None:
     """The file as the DICOMDIR writes it, or in lower case as some systems copy it from a CD."""
     for file in (root.joinpath(*parts), root.joinpath(*map(str.lower, parts))):
         if file.is_file():

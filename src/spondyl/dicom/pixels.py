@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from spondyl.dicom.decoder import Decoder
 from spondyl.dicom.multiframe import MAX_FRAMES
 from spondyl.dicom.pixel_data import codestream_shape
 from spondyl.dicom.slices import Slice
@@ -16,6 +17,7 @@ from spondyl.io.voxels import AIR_HU
 
 __all__ = ["is_whole", "pixel_bytes", "slice_hu"]
 
+_RLE: Final = "1.2.840.10008.1.2.5"
 _TISSUE_HU: Final = (-1000, 3071)
 
 _MOST_SLOPE: Final = 1e3
@@ -30,12 +32,13 @@ def is_whole(slices: Sequence[Slice]) -> bool:
     return all(float(value).is_integer() for piece in slices for value in piece.rescale)
 
 
-def slice_hu(dataset: Any, piece: Slice) -> Array:
+def slice_hu(dataset: Any, piece: Slice, decoder: Decoder) -> Array:
     """Decode one slice.
 
     Args:
         dataset: pydicom's, with pixels.
         piece: The slice, or the frame of a multi-frame file.
+        decoder: Decodes compressed pixels.
 
     Returns:
         ``(rows, columns)``; int32 where slope and intercept are whole, else float32. Padding is air.
@@ -43,7 +46,7 @@ def slice_hu(dataset: Any, piece: Slice) -> Array:
     Raises:
         ImageError: truncated, damaged, or compressed in a way that cannot be decoded.
     """
-    stored = _stored(dataset, piece)
+    stored = _stored(dataset, piece, decoder)
     slope, intercept = piece.rescale
     if not 0 < abs(slope) <= _MOST_SLOPE or abs(intercept) > _MOST_INTERCEPT:
         raise ImageError(f"{piece.source}: rescale slope {slope:g}, intercept {intercept:g}; damaged header")
@@ -72,7 +75,7 @@ def pixel_bytes(dataset: Any, piece: Slice) -> int:
     return piece.shape[0] * piece.shape[1] * (allocated // 8) * frames
 
 
-def _stored(dataset: Any, piece: Slice) -> Array:
+def _stored(dataset: Any, piece: Slice, decoder: Decoder) -> Array:
     """Stored values, ``(rows, columns)``, with the bits above those in use removed."""
     from pydicom.encaps import get_frame
     from pydicom.pixels.utils import pixel_array
@@ -88,7 +91,10 @@ def _stored(dataset: Any, piece: Slice) -> Array:
             )
             if codestream_shape(frame) not in (None, piece.shape):
                 raise ValueError("another size than in the header")
-        values: Array = pixel_array(dataset, index=index, raw=True)
+        if syntax.is_encapsulated and syntax != _RLE:  # which pydicom decodes in Python
+            values = decoder.frame(dataset, frame)
+        else:
+            values = pixel_array(dataset, index=index, raw=True)
     except READ_ERRORS as error:
         raise ImageError(
             f"{piece.source}: {syntax.name} pixels cannot be decoded ({_reason(error)})"

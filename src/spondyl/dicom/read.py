@@ -9,6 +9,7 @@ import numpy as np
 
 from spondyl.dicom.archive import ARCHIVE_ERRORS
 from spondyl.dicom.choose import choose_series
+from spondyl.dicom.decoder import Decoder
 from spondyl.dicom.deflated import inflated
 from spondyl.dicom.fill import Filler
 from spondyl.dicom.find import find_series
@@ -127,13 +128,14 @@ def _read(stack: Stack, dtype: np.dtype[Any]) -> tuple[Volume, tuple[Any, ...]]:
     filler = Filler(stack, dtype)
     datasets: list[Any] = []
     source = dataset = None
-    with Opener() as opener, pydicom_of(stack.slices[0].source.path).config.disable_value_validation():
+    pydicom = pydicom_of(stack.slices[0].source.path)
+    with Opener() as opener, Decoder() as decoder, pydicom.config.disable_value_validation():
         for piece in stack.slices:
             if piece.source != source or dataset is None:
                 source = piece.source
                 dataset = _whole(piece, opener)
                 datasets.append(dataset)
-            filler.add(slice_hu(dataset, piece))
+            filler.add(slice_hu(dataset, piece, decoder))
             if piece.frame is None:
                 del dataset.PixelData
     for dataset in datasets:
