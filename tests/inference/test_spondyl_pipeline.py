@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from spondyl.anatomy import label_of
-from spondyl.inference.evidence import Evidence, find_candidates, identify, locate
+from spondyl.inference.evidence import Evidence, find_candidates, identify
 from spondyl.inference.fine import look_again
+from spondyl.inference.region import locate
 from spondyl.inference.segmentation import Piece, _region, segment, whole_piece
 from spondyl.inference.spondyl import SpondylPipeline
 from spondyl.recipes.spondyl import SpondylRecipe
@@ -120,6 +121,21 @@ def test_the_region_holds_the_spine_and_leaves_out_the_rest():
     assert np.prod(np.array(region.shape) * region.spacing_mm) < 0.4 * np.prod(
         np.array(wide.grid.shape) * wide.grid.spacing_mm
     )
+
+
+def test_the_spine_is_followed_where_the_first_stage_missed_it():
+    class Blinkered(KnowingEngine):
+        """Sees the topmost vertebra alone."""
+
+        def run(self, x):
+            (fine,) = super().run(x)
+            fine[..., : -(x.shape[-1] // 3)] = -8.0
+            return (fine,)
+
+    whole = pipeline()
+    recipe = SpondylRecipe()
+    blinkered = SpondylPipeline(Blinkered(recipe.detection.spacing_mm, False), whole._identification, recipe)
+    assert blinkered(scan()[0]).names == NAMES
 
 
 def test_candidates_are_exact_and_know_their_level():

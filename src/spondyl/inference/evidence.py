@@ -7,14 +7,13 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from spondyl.decoding.anatomical import Candidate
-from spondyl.inference.run import Network, run_network
+from spondyl.inference.run import Network, run_network, sigmoid
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
-__all__ = ["Evidence", "find_candidates", "identify", "locate", "refined"]
+__all__ = ["Evidence", "find_candidates", "identify", "refined"]
 
 _REST = 0.05  # squared heat, summed: what keeps an inferred place where its neighbours expect it
-_REGION_MARGIN_MM = (45.0, 70.0, 45.0)  # spinous processes reach far back
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,35 +35,12 @@ class Evidence:
     grid: Grid
 
 
-def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None:
-    """The spine's region on the identification grid, or ``None`` where no spine is seen.
-
-    Args:
-        scan: RAS, HU.
-        network: Of the detection stage.
-        recipe: The recipe.
-    """
-    stage = recipe.detection
-    coarse = scan.grid.resampled(stage.spacing_mm)
-    (fine,), grid = run_network(scan, coarse, network, recipe, 2 ** (len(stage.widths) - 1))
-    heat = _sigmoid(fine[1])
-    peaks = np.argwhere((heat > 0.2) & (heat == ndimage.maximum_filter(heat, 3)))
-    if not len(peaks):
-        return None
-    target = scan.grid.resampled(recipe.identification.spacing_mm)
-    corners = target.to_voxel(grid.to_world(peaks))
-    margin = np.array(_REGION_MARGIN_MM) / recipe.identification.spacing_mm
-    start = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
-    stop = np.minimum(np.ceil(corners.max(axis=0) + margin) + 1, target.shape).astype(int)
-    return target.cropped(start.tolist(), stop.tolist())
-
-
 def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe) -> Evidence:
     """Run the identification stage on the spine's region."""
     stage = recipe.identification
     outputs, grid = run_network(scan, region, network, recipe, 2 ** (len(stage.widths) - 1))
     fine, levels = outputs
-    return Evidence(fine[0].copy(), _sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
+    return Evidence(fine[0].copy(), sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
 
 
 def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:
@@ -121,8 +97,3 @@ def _levels_at(
     box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
     logits = (evidence.levels[(slice(None), *box)] * weights).sum(axis=(1, 2, 3)) / weights.sum()
     return np.asarray(logits - np.log(np.exp(logits - logits.max()).sum()) - logits.max(), np.float64)
-
-
-def _sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
-__all__ = ["AIR_HU", "Network", "run_network"]
+__all__ = ["AIR_HU", "Network", "run_network", "sigmoid"]
 
 Network = Callable[[npt.NDArray[np.float32]], tuple[npt.NDArray[np.float32], ...]]
 """``(1, channels, X, Y, Z)`` to full-resolution and, if any, half-resolution logits."""
@@ -79,3 +79,9 @@ def _channels(scan: Volume, grid: Grid, recipe: SpondylRecipe) -> npt.NDArray[np
     for channel, (low, high) in zip(seen[0], recipe.hu_windows, strict=True):
         np.clip((image - low) / (high - low), 0, 1, out=channel)
     return seen
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Chances of logits."""
+    with np.errstate(over="ignore"):
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)

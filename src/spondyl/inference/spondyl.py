@@ -12,8 +12,9 @@ from spondyl.decoding.ends import border_mm, shown_mm, trim_ends
 from spondyl.decoding.gaps import fill_gaps
 from spondyl.errors import ModelError
 from spondyl.inference.engines import Engine, EngineName, Precision, load_engine
-from spondyl.inference.evidence import Evidence, find_candidates, identify, locate, refined
+from spondyl.inference.evidence import Evidence, find_candidates, identify, refined
 from spondyl.inference.fine import look_again
+from spondyl.inference.region import followed, locate
 from spondyl.inference.segmentation import Piece, segment, whole_piece
 from spondyl.inference.steps import StepTimer, on_grid, provenance
 from spondyl.inference.tiling import Progress
@@ -21,7 +22,7 @@ from spondyl.models import Model
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.spine import Flag, Spine, Vertebra
-from spondyl.volume import Volume
+from spondyl.volume import Grid, Volume
 
 __all__ = ["SpondylPipeline"]
 
@@ -102,13 +103,11 @@ class SpondylPipeline:
             record = provenance(self._model, self._identification, timer.seconds)
             return Spine(mask=empty, flags=(_NO_SPINE,), provenance=record)
         tell(1, _STEPS)
-        with timer("identification"):
-            evidence = identify(coarse, region, self._identification.run, self.recipe)
-            del coarse  # of a whole body, a hundred megabytes
+        evidence, found, decoded = self._identified(coarse, region, timer)
+        del coarse  # of a whole body, a hundred megabytes
         tell(2, _STEPS)
         with timer("decoding"):
-            found = find_candidates(evidence)
-            decoded = trim_ends(decode(found), found, scan)
+            decoded = trim_ends(decoded, found, scan)
             decoded, candidates = fill_gaps(decoded, found, partial(refined, evidence))
         tell(3, _STEPS)
         chosen = [candidates[i] for i in decoded.chosen]
@@ -125,6 +124,23 @@ class SpondylPipeline:
             _scan_flags(decoded),
             provenance(self._model, self._identification, timer.seconds) | {"anchors": list(decoded.anchors)},
         )
+
+    def _identified(
+        self, coarse: Volume, region: Grid, timer: StepTimer
+    ) -> tuple[Evidence, list[Candidate], DecodedSpine]:
+        """What the second stage sees, along the spine as long as that shows more of it."""
+        count = 0
+        while True:
+            with timer("identification"):
+                evidence = identify(coarse, region, self._identification.run, self.recipe)
+            with timer("decoding"):
+                found = find_candidates(evidence)
+                decoded = decode(found)
+            points = np.array([found[i].centroid_mm for i in decoded.chosen])
+            longer = followed(region, coarse.grid, points, decoded.labels)
+            if longer is None or len(points) <= count:
+                return evidence, found, decoded
+            region, count = longer, len(points)
 
     def _pieces(self, scan: Volume, evidence: Evidence, points: npt.NDArray[np.float64]) -> Iterable[Piece]:
         """Where the mask is drawn from."""
