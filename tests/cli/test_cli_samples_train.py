@@ -91,11 +91,11 @@ def test_options_reach_the_training(walk, capsys):
 def test_mistakes(walk):
     with pytest.raises(DatasetError):
         run("samples", "detection", "nowhere", "out")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="neither a YAML file nor a recipe"):
         run("samples", "detection", "training_dataset", "out", "--recipe", "none.yaml")
     with pytest.raises(InputError, match=r"options: detection.samples_per_scan"):
         run("samples", "detection", "training_dataset", "out", "--samples-per-scan", "0")
-    with pytest.raises(InputError, match="a spinefinder recipe is needed"):
+    with pytest.raises(InputError, match="trains on scans, without samples"):
         run("samples", "detection", "training_dataset", "out", "--recipe", "spondyl")
     with pytest.raises(InputError, match="no segmentation network; add --recipe spondyl"):
         run("train", "segmentation", "nowhere", "nowhere", "m")
@@ -103,6 +103,10 @@ def test_mistakes(walk):
         run("train", "identification", "nowhere", "nowhere", "m", "--teacher", "default")
     with pytest.raises(InputError, match="does not know --val-split"):
         run("train", "detection", "nowhere", "nowhere", "m", "--recipe", "spondyl", "--val-split", "0.2")
+    with pytest.raises(InputError, match="not know --iterations; leave it out, or add --recipe spondyl"):
+        run("train", "detection", "nowhere", "nowhere", "m", "--iterations", "3")
+    with pytest.raises(SampleError, match="or train on scans with --recipe spondyl"):
+        run("train", "detection", "training_dataset", "training_dataset", "m")
     with pytest.raises(SampleError, match="no such folder of samples"):
         run("train", "detection", "nowhere", "nowhere", "m")
     assert not (walk / "out").exists()

@@ -70,7 +70,9 @@ def test_mistakes_are_named(tmp_path, text, message):
 
 
 def test_a_missing_file():
-    with pytest.raises(InputError, match="cannot be read: No such file"):
+    with pytest.raises(
+        InputError, match="neither a YAML file nor a recipe; recipes are spinefinder, spondyl"
+    ):
         load_recipe("nowhere.yaml")
 
 

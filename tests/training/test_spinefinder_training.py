@@ -235,7 +235,7 @@ def test_options_of_the_recipe_take_effect(toys, tmp_path, stage, change):
 
 
 def test_mistakes_are_named(toys, tmp_path):
-    with pytest.raises(InputError, match="device 'tpu9' cannot be used"):
+    with pytest.raises(InputError, match="device 'tpu9' cannot be used here: torch knows no device"):
         _train(toys, tmp_path, options={"device": "tpu9"})
     with pytest.raises(InputError, match="held out for validation must be"):
         _train(toys, tmp_path, options={"val_split": 1.5})

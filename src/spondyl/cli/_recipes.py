@@ -25,7 +25,9 @@ def spinefinder_recipe(name: str, changes: Mapping[str, Any]) -> "SpinefinderRec
 
     recipe = chosen_recipe(name, {"spinefinder": changes})
     if not isinstance(recipe, SpinefinderRecipe):
-        raise InputError(f"{name}: a spinefinder recipe is needed here")
+        raise InputError(
+            f"{name}: samples are made by the recipe spinefinder; spondyl trains on scans, without samples"
+        )
     return recipe
 
 
@@ -47,7 +49,11 @@ def chosen_recipe(name: str, changes: Mapping[str, Mapping[str, Any]]) -> "Spine
     own = changes.get(values["name"], {})
     foreign = {key for other in changes.values() for key in _given(other)} - _given(own)
     if foreign:
-        raise InputError(f"the recipe {values['name']!r} does not know: {', '.join(sorted(foreign))}")
+        names = ", ".join(f"--{key.replace('_', '-')}" for key in sorted(foreign))
+        others = " or ".join(f"--recipe {other}" for other in changes if _given(changes[other]) & foreign)
+        raise InputError(
+            f"the recipe {values['name']!r} does not know {names}; leave it out, or add {others}"
+        )
     _update(values, own)
     recipe: SpinefinderRecipe | SpondylRecipe = recipe_from(values, "options")  # type: ignore[assignment]
     return recipe

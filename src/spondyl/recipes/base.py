@@ -1,5 +1,6 @@
 """What all recipes share: the base classes, and reading and writing them as YAML."""
 
+import os
 import reprlib
 from collections.abc import Mapping
 from importlib import import_module
@@ -142,6 +143,8 @@ def load_recipe(path: Path | str) -> BaseModel:
     if str(path) in _HOMES:
         return recipe_from({"name": str(path)})
     path = Path(path)
+    if not os.access(path, os.F_OK):
+        raise InputError(f"{path}: neither a YAML file nor a recipe; recipes are {', '.join(_HOMES)}")
     text = read_text(path, InputError)
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):

@@ -80,7 +80,10 @@ def find_samples(
     names = {p.name.removesuffix(_SAMPLE) for p in folder.glob(f"*{_SAMPLE}")}
     labelled = {p.name.removesuffix(_LABELLING) for p in folder.glob(f"*{_LABELLING}")}
     if not names | labelled:
-        raise SampleError(f"{folder}: no samples (NAME-1{_SAMPLE} ...); make them with `spondyl samples`")
+        raise SampleError(
+            f"{folder}: no samples (NAME-1{_SAMPLE} ...); make them with `spondyl samples`,"
+            " or train on scans with --recipe spondyl"
+        )
     for name in sorted(names ^ labelled):
         missing = _LABELLING if name in names else _SAMPLE
         raise SampleError(

@@ -63,5 +63,9 @@ def device_of(name: str) -> torch.device:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
         reason = str(error).splitlines()[0]
-        raise InputError(f"device {name!r} cannot be used here: {reason}") from error
+        if reason.startswith(("Expected one of", "Invalid device")):
+            reason = "torch knows no device of this name"
+        raise InputError(
+            f"device {name!r} cannot be used here: {reason}; auto takes what is there"
+        ) from error
     return device
