@@ -9,7 +9,7 @@ import pytest
 from readers import CENTRES, toy_scan
 from spondyl.anatomy import label_of
 from spondyl.cli import app, main
-from spondyl.errors import DatasetError, OutputError
+from spondyl.errors import DatasetError, ModelError, OutputError
 from spondyl.io import write_centroids, write_image
 from spondyl.spine import Spine
 
@@ -149,3 +149,12 @@ def test_a_file_gets_no_blank_lines_of_bars_and_names_stay_as_they_are(
     assert told.err == ""
     assert "CT [bold] Müller: 3 vertebrae" in told.out
     assert "out [red]" in told.out
+
+
+def test_a_server_without_its_model_does_not_start(tmp_path):
+    with pytest.raises(ModelError, match="no model folder"):
+        app(
+            ["serve", "--data", str(tmp_path / "cases"), "--model", str(tmp_path)],
+            result_action="return_value",
+        )
+    assert not (tmp_path / "cases").exists()

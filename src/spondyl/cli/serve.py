@@ -45,6 +45,7 @@ def serve(  # noqa: PLR0913 - options of a command
     """
     import sys
 
+    from spondyl.models import default_model_folder, read_model
     from spondyl.server import Settings
     from spondyl.server import serve as run
 
@@ -61,4 +62,5 @@ def serve(  # noqa: PLR0913 - options of a command
         engine=engine,
         threads=threads,
     )
+    read_model(settings.model or default_model_folder())  # a wrong one is told now, not with every scan
     run(settings, lambda address: print(f"Spondyl (Ctrl-C stops it): {address}", file=sys.stderr, flush=True))

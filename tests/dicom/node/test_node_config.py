@@ -52,12 +52,13 @@ def test_a_file_and_options_before_it(tmp_path):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("store: s\ncolour: red", "colour"),
+        ("store: s\ncolour: red", "colour is no setting$"),
+        ("store: s\nalow: [PACS]", "alow is no setting; did you mean allow"),
         ("store: s\nport: none", "port"),
-        ("port: 1", "store"),
+        ("port: 1", "store is missing; give --store"),
         ("- 1", "name: value"),
         ("a: [", "YAML"),
-        ("store: s\nsend_to: nonsense", "TITLE@HOST:PORT"),
+        ("store: s\nsend_to: nonsense", "send_to: 'nonsense' is no DICOM peer; expected TITLE@HOST:PORT"),
         ("store: s\nsend_to: A@h:1\nstow: http://h", "either"),
         ("store: s\nhost: 0.0.0.0", "allow must say"),
         ("store: s\nstow: ftp://h", "stow"),

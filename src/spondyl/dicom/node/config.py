@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from spondyl.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 __all__ = ["NodeConfig", "Peer", "read_config"]
 
@@ -160,7 +164,15 @@ def read_config(path: Path | None = None, **given: Any) -> NodeConfig:
     try:
         return NodeConfig(**{**settings, **{k: v for k, v in given.items() if v not in (None, ())}})
     except ValidationError as error:
-        wrong = "; ".join(
-            ": ".join(filter(None, [".".join(map(str, item["loc"])), item["msg"]])) for item in error.errors()
-        )
-        raise InputError(f"{place}: {wrong}") from error
+        raise InputError(f"{place}: {'; '.join(map(_words, error.errors()))}") from error
+
+
+def _words(mistake: "ErrorDetails") -> str:
+    """A mistake as a sentence that says what to do."""
+    setting = ".".join(map(str, mistake["loc"]))
+    if mistake["type"] == "missing":
+        return f"{setting} is missing; give --{setting}, or write it into the file of --config"
+    if mistake["type"] == "extra_forbidden":
+        near = get_close_matches(setting, NodeConfig.model_fields, 1)
+        return f"{setting} is no setting" + "".join(f"; did you mean {name}?" for name in near)
+    return ": ".join(filter(None, [setting, mistake["msg"].removeprefix("Value error, ")]))
