@@ -8,8 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from spondyl.batch import InProcess, Scan, read_manifest, run_batch
+from spondyl.batch.job import choose_model
 from spondyl.errors import DiskFullError, OutputError
 from spondyl.io import read_centroids, read_image, read_mask
+from spondyl.models import default_model_folder
 from spondyl.result import read_result
 
 
@@ -226,3 +228,9 @@ def test_an_interrupted_run_leaves_whole_results_only(job, pipeline, many_scans,
     for folder in _folders(out):
         assert read_result(out / folder).names == ("L1", "L2", "S1")
     assert [path.name for path in out.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_model_of_two_folders_or_of_three():
+    folder = default_model_folder()  # it holds every stage
+    assert set(choose_model([folder] * 2).info.stages) == {"detection", "identification"}
+    assert set(choose_model([folder] * 3).info.stages) == {"detection", "identification", "segmentation"}

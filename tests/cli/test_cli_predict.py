@@ -65,6 +65,8 @@ def test_two_single_stage_models(scan, tmp_path, reader_model, capsys):
 
 def test_options_that_do_not_go_together(scan, tmp_path, reader_model):
     with pytest.raises(InputError, match="both --detection and --identification"):
+        app(["predict", str(scan), "-o", str(tmp_path / "out"), "--segmentation", str(reader_model)])
+    with pytest.raises(InputError, match="both --detection and --identification"):
         app(["predict", str(scan), "-o", str(tmp_path / "out"), "--detection", str(reader_model)])
 
 

@@ -24,7 +24,7 @@ class Job:
     Attributes:
         out: Every scan gets the folder ``out/NAME``: a folder, or the URL of one.
         fingerprint: Of the model, see :attr:`spondyl.models.Model.fingerprint`.
-        models: The model folder, or those of its two stages; empty for the model that ships with Spondyl.
+        models: The model folder, or those of its stages in order; empty for the one that ships.
         engine: What runs the networks.
         precision: What they are asked to compute in.
         threads: CPU threads of a worker; ``None`` leaves it to the engine.
@@ -92,14 +92,14 @@ class Job:
 
 
 def choose_model(models: Sequence[Path]) -> "Model":
-    """Read a model: the default one, one folder, or two with a stage each.
+    """Read a model: the default one, one folder, or two or three with a stage each.
 
     Raises:
-        ModelError: it cannot be read, or two stages do not fit together.
+        ModelError: it cannot be read, or stages do not fit together.
     """
     from spondyl.models import combine, default_model_folder, read_model
 
-    if len(models) == 2:
+    if len(models) > 1:
         return combine(*map(read_model, models))
     return read_model(models[0] if models else default_model_folder())
 

@@ -25,6 +25,7 @@ def predict(  # noqa: PLR0913 - options of a command
     model: Path | None = None,
     detection: Path | None = None,
     identification: Path | None = None,
+    segmentation: Path | None = None,
     engine: Literal["auto", "openvino", "onnxruntime", "torch"] = "auto",
     precision: Literal["f32", "bf16"] = "f32",
     workers: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
@@ -53,6 +54,7 @@ def predict(  # noqa: PLR0913 - options of a command
         model: Model folder (default: the one that comes with Spondyl).
         detection: Model folder of the detection stage alone; goes with --identification.
         identification: Model folder of the identification stage alone.
+        segmentation: Model folder of the segmentation stage alone; may go with the other two.
         engine: What runs the networks.
         precision: bf16 is about twice as fast where the processor knows it, and less exact.
         workers: Processes that each predict scans of their own (default: one; with --ray: as many as the
@@ -72,7 +74,7 @@ def predict(  # noqa: PLR0913 - options of a command
     from spondyl.io.atomic import check_writable
 
     also = tuple(chosen_formats(outputs))
-    folders = model_folders(model, detection, identification)
+    folders = model_folders(model, detection, identification, segmentation)
     if not is_url(output):
         check_writable(output)
     found, problems = find_scans(inputs, series)
@@ -131,17 +133,19 @@ def _ended_by_sigterm() -> Iterator[None]:
 
 
 def model_folders(
-    model: Path | None, detection: Path | None, identification: Path | None
+    model: Path | None, detection: Path | None, identification: Path | None, segmentation: Path | None = None
 ) -> tuple[Path, ...]:
-    """The model folders that the options name: none, one, or one per stage.
+    """The model folders that the options name: none, one, or one per stage in the order of the stages.
 
     Raises:
         InputError: options that do not go together.
     """
     from spondyl.errors import InputError
 
-    if detection is None and identification is None:
+    if detection is None and identification is None and segmentation is None:
         return () if model is None else (model,)
     if model is not None or detection is None or identification is None:
-        raise InputError("give either --model, or both --detection and --identification")
-    return (detection, identification)
+        raise InputError(
+            "give either --model, or both --detection and --identification, perhaps with --segmentation"
+        )
+    return (detection, identification, *([segmentation] if segmentation else []))
