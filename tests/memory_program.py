@@ -130,7 +130,7 @@ def cases(folder: Path):
     yield "nrrd, sparse", lambda: read_image(sparse(folder / "a.nrrd", nrrd("raw")))
     yield "nrrd, packed", lambda: read_image(padded(folder / "b.nrrd", nrrd("gzip") + gzip.compress(b"ab")))
     yield "dicom", lambda: read_image(large_slices(folder / "large"))
-    yield "dicom, deflated", lambda: read_image(deflated_bomb(folder / "deflated"))
+    yield "dicom, deflated", lambda: read_image(deflated_bomb(folder / "bombs"))
     yield "zip", lambda: read_image(zip_bomb(folder / "a.zip"))
     for name, content in text.items():
         yield name, lambda name=name, content=content: READERS[name].run(content, folder)

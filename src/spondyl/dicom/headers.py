@@ -80,7 +80,8 @@ def read_dataset(source: Source, stream: IO[bytes], tags: list[str] | None = Non
         implicit, little = dataset.original_encoding
         syntax = pydicom.uid.ImplicitVRLittleEndian if implicit else pydicom.uid.ExplicitVRLittleEndian
         dataset.file_meta.TransferSyntaxUID = syntax if little else pydicom.uid.ExplicitVRBigEndian
-    if not dataset.file_meta.TransferSyntaxUID.is_transfer_syntax:
+    found = dataset.file_meta.TransferSyntaxUID
+    if not isinstance(found, pydicom.uid.UID) or not found.is_transfer_syntax:
         raise ImageError(f"{source}: unknown transfer syntax; damaged header")
     if stream.tell() > MAX_HEADER:
         raise ImageError(f"{source}: a header of {stream.tell():,} bytes; damaged")
