@@ -9,7 +9,7 @@ import pytest
 
 from spondyl.batch import InProcess, Scan, read_manifest, run_batch
 from spondyl.batch.job import choose_model
-from spondyl.errors import DiskFullError, OutputError
+from spondyl.errors import DiskFullError, ImageError, OutputError
 from spondyl.io import read_centroids, read_image, read_mask
 from spondyl.models import default_model_folder
 from spondyl.result import read_result
@@ -154,6 +154,19 @@ def test_what_failed_is_tried_again_on_demand_only(run, pipeline, many_scans):
         "scan01": "done",
     }
     assert not any(record.bad for record in run(scans, moody))
+
+
+def test_a_scan_that_could_not_be_read_is_tried_again_by_itself(run, scan_file, monkeypatch):
+    """Neither its size nor its time of change tells that somebody gave permission."""
+
+    def refused(_):
+        raise ImageError("Permission denied")
+
+    scans = [Scan("scan", scan_file)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Scan, "sha256", refused)
+        assert [record.status for record in run(scans)] == ["failed"]
+    assert [record.status for record in run(scans)] == ["done"]
 
 
 def test_a_scan_that_was_repaired_is_tried_again_by_itself(run, scan_file, tmp_path):

@@ -8,6 +8,7 @@ from pydantic.dataclasses import dataclass as checked
 
 from spondyl.batch.job import Job
 from spondyl.batch.scans import Scan
+from spondyl.errors import WorkerError
 from spondyl.result import Result
 
 __all__ = ["Record", "Status", "Task", "killed", "record_from"]
@@ -62,8 +63,12 @@ class Record:
 
     @property
     def lasting(self) -> bool:
-        """Whether the same scan would fail again: the fault is the scan's, not the disk's or the set-up's."""
-        return self.bad and self.kind not in _PASSING
+        """Whether the same scan would fail again: the fault is the scan's, not the disk's or the set-up's.
+
+        A scan that could not be read to its end (no permission, a store out of reach) has no hash.
+        """
+        seen = self.sha256 is not None or self.kind == WorkerError.__name__
+        return self.bad and seen and self.kind not in _PASSING
 
     def line(self) -> dict[str, Any]:
         """The record as JSON values, without ``result``."""
@@ -111,7 +116,7 @@ def killed(task: Task, job: Job, how: str) -> Record:
         folder=job.folder(task.scan.name),
         stamp=task.scan.stamp(),
         model=job.fingerprint,
-        kind="WorkerError",
+        kind=WorkerError.__name__,
         message=f"{task.scan.place}: every worker that took this scan died ({how}); crop it to the spine, "
         "or use a machine with more memory",
     )
