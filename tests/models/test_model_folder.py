@@ -141,6 +141,14 @@ def test_what_does_not_fit_is_not_combined(tmp_path):
         combine(a, a)
 
 
+@pytest.mark.parametrize("changes", [{"working": {"normalise": "fixed"}}, {"hu_windows": [[0.0, 1.0]]}])
+def test_stages_that_see_scans_prepared_otherwise_are_not_combined(tmp_path, changes):
+    a = _write(tmp_path / "a", tmp_path)
+    b = _write(tmp_path / "b", tmp_path, "identification", recipe={"name": "spinefinder", **changes})
+    with pytest.raises(ModelError, match=f"do not fit together: {next(iter(changes))} is None in one"):
+        combine(a, b)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     _write(tmp_path / "model", tmp_path)
 

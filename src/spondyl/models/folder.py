@@ -37,6 +37,8 @@ __all__ = [
 ]
 
 _INFO_NAME: Final = "model.json"
+_SEEN: Final = ("working", "hu_windows")
+"""Parts of recipes that say how a scan is prepared for all networks alike."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,8 @@ def combine(detection: Model, identification: Model, segmentation: Model | None 
         segmentation: Has a segmentation stage (recipe ``spondyl``; optional).
 
     Raises:
-        ModelError: a stage is missing, or recipe name, labels or spacing differ.
+        ModelError: a stage is missing, or recipe name, labels, spacing or what prepares a scan for the
+            networks differ.
     """
     parts: dict[Stage, Model] = {"detection": detection, "identification": identification}
     if segmentation is not None:
@@ -193,6 +196,10 @@ def combine(detection: Model, identification: Model, segmentation: Model | None 
             )
         names = other.info.recipe["name"], identification.info.recipe["name"]
         _require_same(other, identification, "recipe", *names)
+        for what in _SEEN:
+            _require_same(
+                other, identification, what, other.info.recipe.get(what), identification.info.recipe.get(what)
+            )
     recipe = dict(identification.info.recipe)
     recipe.update({stage: m.info.recipe[stage] for stage, m in parts.items() if stage in m.info.recipe})
     info = ModelInfo(
