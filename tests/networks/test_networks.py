@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from spondyl.errors import ModelError
+from spondyl.networks.build import build_network
 from spondyl.networks.detection import DetectionUNet
 from spondyl.networks.export import export_onnx, load_weights, save_weights, verify_onnx
 from spondyl.networks.identification import IdentificationUNet
@@ -117,3 +118,9 @@ def test_an_onnx_file_says_nothing_about_the_machine_that_wrote_it(tmp_path):
     written = (tmp_path / "n.onnx").read_bytes()
     folders = (Path(spondyl.__file__).parent, Path(torch.__file__).parent)
     assert not [folder for folder in folders if str(folder).encode() in written]
+
+
+@pytest.mark.parametrize("widths", [[4, 8], [4, -8, 8], ["a", "b", "c"], 4])
+def test_a_description_that_makes_no_network_is_refused(widths):
+    with pytest.raises(ModelError, match="SpineUNet"):
+        build_network({"name": "SpineUNet", "widths": widths})

@@ -33,6 +33,6 @@ def build_network(architecture: Mapping[str, Any]) -> nn.Module:
         raise ModelError(f"network {name!r} is unknown; this program has {', '.join(_HOMES)}")
     try:
         network: nn.Module = getattr(import_module(_HOMES[name]), name)(**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # torch refuses a negative width with the last
         raise ModelError(f"network {name} cannot be built from {arguments}: {error}") from error
     return network
