@@ -112,6 +112,15 @@ def test_no_spine_gives_an_empty_result_and_a_flag():
     assert not spine.mask.data.any()
 
 
+def test_a_region_without_a_vertebra_is_no_certain_numbering(monkeypatch):
+    monkeypatch.setattr("spondyl.inference.spondyl.find_candidates", lambda _: [])
+    spine = pipeline()(scan()[0])
+    assert len(spine) == 0
+    assert spine.numbering_probability is None
+    assert [flag.code for flag in spine.flags] == ["no_spine"]
+    assert not spine.mask.data.any()
+
+
 def test_the_region_holds_the_spine_and_leaves_out_the_rest():
     image, _ = scan()
     recipe = SpondylRecipe()

@@ -119,7 +119,7 @@ class SpondylPipeline:
         return Spine(
             _vertebrae(decoded, chosen, scan),
             mask,
-            round(decoded.probability, 4),
+            round(decoded.probability, 4) if chosen else None,  # no names, none to be right
             decoded.alternatives,
             _scan_flags(decoded),
             provenance(self._model, self._identification, timer.seconds) | {"anchors": list(decoded.anchors)},
