@@ -76,7 +76,7 @@ METRICS = (
         "all-correct rate",
         "share",
         "Scans in which every true vertebra is identified (first id rate) and no other label is "
-        "predicted, divided by all scans.",
+        "predicted, divided by all scans that hold a true or a predicted vertebra.",
         _all_correct,
         mean,
     ),
