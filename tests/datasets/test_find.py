@@ -102,6 +102,12 @@ def test_same_name_twice_gets_its_folders_in_front(tmp_path):
     assert [case.name for case in find_cases(tmp_path)] == ["b", "one-a", "two-deep-a"]
 
 
+def test_a_case_is_called_the_same_with_and_without_bare_scans(tmp_path):
+    touch(tmp_path / "one" / "ct.nii.gz", tmp_path / "one" / "ct.lml", tmp_path / "two" / "ct.nii.gz")
+    assert [case.name for case in find_cases(tmp_path, annotated=False)] == ["one-ct", "two-ct"]
+    assert [case.name for case in find_cases(tmp_path)] == ["one-ct"]
+
+
 def test_names_that_folders_do_not_tell_apart_get_a_number(tmp_path):
     for place in ("scan.nii.gz", "scan.nrrd", "Scan-2.nii", "a/b.nii", "a-b.nii", "b.nii"):
         touch(tmp_path / place)

@@ -29,7 +29,8 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
 
     Returns:
         Cases with unique names. A name that occurs twice is prefixed with its folders, and numbered where
-        that does not help (``scan.nii.gz`` beside ``scan.nrrd``).
+        that does not help (``scan.nii.gz`` beside ``scan.nrrd``). Bare scans count whether they are given or
+        not, so that a case has one name for predicting and for comparing.
 
     Raises:
         DatasetError: no such folder, or no case in it.
@@ -39,7 +40,7 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         found = "a file" if folder.exists() else "nothing"
         raise DatasetError(f"{folder}: expected a folder with scans, found {found}")
     files = list_files(folder)
-    cases = _recognise(files)
+    cases = _unique_names(_recognise(files), folder)
     if not cases:
         if next(folder.glob("**/result.json"), None):
             raise DatasetError(f"{folder}: holds results of 'spondyl predict'; expected a folder of scans")
@@ -56,7 +57,7 @@ def find_cases(folder: Path | str, *, annotated: bool = True) -> list[Case]:
         used = {case.centroids for case in chosen}
         _tell_left_out(folder, "without annotation", [case.image for case in cases if not case.annotated])
         _tell_left_out(folder, "without scan", [p for p in files if p.suffix == ".lml" and p not in used])
-    return _unique_names(chosen, folder)
+    return chosen
 
 
 def _tell_left_out(folder: Path, why: str, files: list[Path]) -> None:
