@@ -189,6 +189,15 @@ def test_two_scans_of_one_name(tmp_path, monkeypatch):
         make_detection_samples("d", tmp_path, RECIPE)
 
 
+def test_samples_of_an_earlier_run_that_are_not_made_again_go(tmp_path, monkeypatch):
+    _fake_cases(monkeypatch, "a", "bb")
+    make_identification_samples("d", tmp_path, few(3))
+    _fake_cases(monkeypatch, "a")
+    make_identification_samples("d", tmp_path, few(2))
+    names = ("a-1", "a-2", "bb-1", "bb-2", "bb-3")
+    assert sorted(_content(tmp_path)) == [f"{n}-{w}.npy" for n in names for w in ("labelling", "sample")]
+
+
 def test_half_precision_on_disk(tmp_path, monkeypatch):
     _fake_cases(monkeypatch, "a")
     make_detection_samples("d", tmp_path, half())

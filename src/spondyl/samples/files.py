@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.errors import SampleError
-from spondyl.io.atomic import atomic_path
+from spondyl.io.atomic import atomic_path, refused
 
-__all__ = ["SamplePair", "find_samples", "read_array", "write_sample"]
+__all__ = ["SamplePair", "find_samples", "read_array", "remove_samples", "write_sample"]
 
 _SAMPLE: Final = "-sample.npy"
 _LABELLING: Final = "-labelling.npy"
@@ -51,11 +52,29 @@ def write_sample(
     Raises:
         OutputError: they cannot be written.
     """
-    pair = SamplePair(name, folder / f"{name}{_SAMPLE}", folder / f"{name}{_LABELLING}")
+    pair = _pair(folder, name)
     for path, array in ((pair.sample, sample), (pair.labelling, labelling)):
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.ascontiguousarray(array), allow_pickle=False)
     return pair
+
+
+def remove_samples(folder: Path, scan: str, first: int) -> None:
+    """Remove the samples of a scan from a number on, which an earlier run with other settings left.
+
+    Raises:
+        OutputError: they cannot be removed.
+    """
+    for number in count(first):
+        pair = _pair(folder, f"{scan}-{number}")
+        left = [path for path in (pair.sample, pair.labelling) if path.exists()]
+        if not left:
+            return
+        for path in left:
+            try:
+                path.unlink()
+            except OSError as error:
+                raise refused(path, error) from error
 
 
 def find_samples(
@@ -89,10 +108,7 @@ def find_samples(
         raise SampleError(
             f"{folder / (name + missing)}: missing, its other half is there; make the samples again"
         )
-    pairs = [
-        SamplePair(name, folder / f"{name}{_SAMPLE}", folder / f"{name}{_LABELLING}")
-        for name in sorted(names, key=_by_scan_and_number)
-    ]
+    pairs = [_pair(folder, name) for name in sorted(names, key=_by_scan_and_number)]
     for pair in pairs:
         _check(read_array(pair.sample), pair.sample, sample_shape, ("float32", "float16"))
         _check(read_array(pair.labelling), pair.labelling, labelling_shape, ("uint8",))
@@ -113,6 +129,10 @@ def read_array(path: Path) -> npt.NDArray[Any]:
         array.close()
         raise SampleError(f"{path}: not a plain .npy array; make the samples again")
     return array
+
+
+def _pair(folder: Path, name: str) -> SamplePair:
+    return SamplePair(name, folder / f"{name}{_SAMPLE}", folder / f"{name}{_LABELLING}")
 
 
 def _check(array: npt.NDArray[Any], path: Path, shape: Sequence[int], dtypes: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from spondyl.datasets import Case, find_cases
 from spondyl.errors import DatasetError, InputError, SampleError
 from spondyl.recipes.spinefinder import SpinefinderRecipe
 from spondyl.recipes.working import to_working
-from spondyl.samples.files import write_sample
+from spondyl.samples.files import remove_samples, write_sample
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
@@ -117,6 +117,7 @@ def _one_scan(case: Case, *, out: Path, recipe: SpinefinderRecipe, draw: Drawer,
     for sample, labelling in draw_all(volume, spine, recipe, draw, scan_rng(recipe, case.name)):
         made += 1
         write_sample(out, f"{case.name}-{made}", sample.astype(recipe.sample_dtype), labelling)
+    remove_samples(out, case.name, made + 1)
     return ScanOutcome(case.name, made, _why_fewer(spine, made, wanted))
 
 
