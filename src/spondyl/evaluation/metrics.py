@@ -3,7 +3,7 @@
 from spondyl.evaluation import calibration, id_rate, localization, mask_overlap, precision_recall
 from spondyl.evaluation.metric import Metric
 
-__all__ = ["METRICS", "METRIC_OF"]
+__all__ = ["METRICS"]
 
 METRICS: tuple[Metric, ...] = (
     *id_rate.METRICS,
@@ -12,6 +12,3 @@ METRICS: tuple[Metric, ...] = (
     *mask_overlap.METRICS,
     *calibration.METRICS,
 )
-
-METRIC_OF: dict[str, Metric] = {metric.key: metric for metric in METRICS}
-"""Key to metric."""

@@ -13,10 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["SIZE_MULTIPLE", "UNet", "initialise"]
-
-SIZE_MULTIPLE: Final = 16
-"""Every spatial axis of the input must be a multiple of it: four poolings by two."""
+__all__ = ["UNet", "initialise"]
 
 _CONVOLUTION: Final[dict[int, Any]] = {2: nn.Conv2d, 3: nn.Conv3d}
 _BATCH_NORM: Final[dict[int, Any]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
