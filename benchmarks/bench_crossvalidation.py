@@ -4,8 +4,8 @@ Every scan of a data set is predicted by networks that never saw its patient. Th
 phantoms first, once for all folds (phantoms know no fold), then goes on with the fold's scans and phantoms.
 The reference learns from the fold's scans for as many CPU seconds as the default recipe took for that
 fold, its share of the phantoms' included; detection gets a quarter of them. The programs are the commands
-``spondyl samples`` and ``spondyl train``; what is finished is not done again. A training that was killed counts
-with the seconds from where it went on.
+``spondyl samples`` and ``spondyl train``; what is finished is not done again. A training that was killed
+counts with the seconds from where it went on.
 
     python benchmarks/bench_crossvalidation.py train DATASET WORK [--folds 3] [--reference]
     python benchmarks/bench_crossvalidation.py score DATASET WORK [--folds 3] [--reference]
