@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from io import BytesIO
+from io import SEEK_END, BytesIO
 from typing import IO, Final
 
 from spondyl.dicom.sources import Source
@@ -19,15 +19,16 @@ _HEADER_RATIO: Final = 4
 _LENGTH: Final = b"\x02\x00\x00\x00UL\x04\x00"
 
 
-def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO[bytes]:
+def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool, pixels: int = 0) -> IO[bytes]:
     """The stream itself, at its start; of a deflated file, one of what is in it.
 
     Args:
         source: For messages.
         stream: A DICOM file, at its start.
-        most: Bytes to unpack at most.
-        whole: Refuse a file that holds more; otherwise it is cut there, or where it unfolds to more than a
-            header does: empty items of a sequence fold well and take eighty times their size in memory.
+        most: Bytes to unpack at most; fewer where a header would unfold to much more than its file: empty
+            items of a sequence fold well and take eighty times their size in memory.
+        pixels: Bytes that may be unpacked on top of that.
+        whole: Refuse a file that holds more; otherwise it is cut there.
 
     Raises:
         ImageError: a damaged stream, or one that holds too much.
@@ -40,20 +41,16 @@ def inflated(source: Source, stream: IO[bytes], most: int, *, whole: bool) -> IO
     start = _META + 12 + length
     if start > len(head):
         raise ImageError(f"{source}: damaged file header")
+    size = stream.seek(0, SEEK_END)
     stream.seek(start)
     unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
     content = BytesIO()
     content.write(head[:start].replace(_DEFLATED, _PLAIN))
-    left, taken = most, 0
+    left = pixels + min(most, _SMALL + _HEADER_RATIO * size)
     try:
         while not unpacker.eof and left:
-            packed = unpacker.unconsumed_tail
+            packed = unpacker.unconsumed_tail or stream.read(_PIECE)
             if not packed:
-                packed = stream.read(_PIECE)
-                taken += len(packed)
-                if not whole:
-                    left = min(most, _SMALL + _HEADER_RATIO * taken) - (content.tell() - start)
-            if not packed or left <= 0:
                 break
             left -= content.write(unpacker.decompress(packed, min(_PIECE, left)))
     except zlib.error as error:

@@ -152,8 +152,7 @@ def _whole(piece: Slice, opener: Opener) -> Any:
     pixels = 4 * piece.shape[0] * piece.shape[1] * (MAX_FRAMES if piece.frame is not None else 1)
     try:
         with opener.open(piece.source) as file:
-            most = min(pixels + MAX_HEADER, _MOST_INFLATED)
-            stream = inflated(piece.source, file, most, whole=True)
+            stream = inflated(piece.source, file, MAX_HEADER, whole=True, pixels=min(pixels, _MOST_INFLATED))
             dataset = read_dataset(piece.source, stream)
             attach_pixels(dataset, piece.source, stream, pixel_bytes(dataset, piece) + _SPARE)
             while piece.source.member and file.read(_SPARE):
