@@ -1,13 +1,17 @@
 """Numbering candidates that a perfect, noisy or misleading network would give."""
 
+from itertools import combinations, pairwise, product
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spondyl.anatomy import LABEL_OF, NAMES, ORDER, label_of
+from spondyl.decoding import anatomical
 from spondyl.decoding.anatomical import Candidate, DecodingSettings, decode
 from spondyl.decoding.moves import slope_score
+from spondyl.decoding.paths import best_path, links
 from spondyl.statistics import spine_statistics
 
 USUAL = [label for label in ORDER if NAMES[label] not in ("T13", "L6")]
@@ -113,33 +117,52 @@ def test_unclear_evidence_gives_low_probability_and_the_shift_as_alternative():
     assert best.description.endswith(expected)
 
 
-def test_probabilities_agree_with_enumerating_all_numberings():
-    """Oracle: the sum over every sequence of levels, for three vertebrae."""
-    from itertools import product
-
-    from spondyl.decoding import anatomical
-
+def test_probabilities_agree_with_enumerating_all_paths_and_numberings():
+    """Oracle: the sum over every choice of three candidates and every sequence of levels."""
     rng = np.random.default_rng(3)
     labels = run_of("L2", "L4")
-    found = [Candidate(p, 0.9, np.log(rng.dirichlet(np.ones(28)))) for p in column(labels)]
+    chances = (0.9, 0.4, 0.7)
+    found = [
+        Candidate(point, chance, np.log(rng.dirichlet(np.ones(28))))
+        for point, chance in zip(column(labels), chances, strict=True)
+    ]
     options = DecodingSettings(evidence=1.0)
     decoded = decode(found, options)
     assert decoded.chosen == (0, 1, 2)
     # decode works with the size it estimated; any size gives the same bookkeeping, so use it too
     points = np.array([c.centroid_mm for c in found])
-    unary = np.array([anatomical._evidence(c, options) for c in found])
-    _, size = anatomical._best_path(points, unary, np.full(3, np.log(9.0)), 1.0, options)
-    steps = anatomical._step_scores(points, size, options)
-    total, by_label = 0.0, np.zeros((3, 28))
-    for ranks in product(range(28), repeat=3):
-        score = sum(unary[i, r] for i, r in enumerate(ranks))
-        score += sum(steps[i][ranks[i], ranks[i + 1]] for i in range(2))
-        weight = np.exp(score)
-        total += weight
-        for i, rank in enumerate(ranks):
-            by_label[i, rank] += weight
-    for i, (label, probability) in enumerate(zip(decoded.labels, decoded.probabilities, strict=True)):
-        assert probability == pytest.approx(by_label[i, ORDER.index(label)] / total, rel=1e-6)
+    stops = np.array(
+        [anatomical._evidence(c, options) + np.log(c.presence / (1 - c.presence)) for c in found]
+    )
+    path, ranks = best_path(stops, links(points, 1.0, options))
+    between = links(points, anatomical._size_factor(points[path], ranks, options), options)
+    by_label, whole = np.zeros((3, 28)), np.zeros(2)
+    best = tuple(ORDER.index(label) for label in decoded.labels)
+    for count in (1, 2, 3):
+        for places in combinations(range(3), count):
+            for levels in product(range(28), repeat=count):
+                score = sum(stops[i, r] for i, r in zip(places, levels, strict=True))
+                for (i, r), (j, q) in pairwise(zip(places, levels, strict=True)):
+                    score += between[i, j][r, q]
+                for i, r in zip(places, levels, strict=True):
+                    by_label[i, r] += np.exp(score)
+                if count == 3:
+                    whole += np.exp(score), np.exp(score) * (levels == best)
+    by_label /= by_label.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(decoded.probabilities, by_label[range(3), best], rtol=1e-6)
+    assert decoded.probability == pytest.approx(min(whole[1] / whole[0], *decoded.probabilities), rel=1e-6)
+
+
+def test_a_vertebra_too_many_makes_the_names_beyond_it_less_sure():
+    """Half a step from its neighbours, something that may be a vertebra or not."""
+    labels = run_of("T8", "L3")
+    points = column(labels)
+    seen = [Candidate(p, 0.95, evidence(label, 0.6)) for p, label in zip(points, labels, strict=True)]
+    sure = decode(seen)
+    between = Candidate((points[3] + points[4]) / 2, 0.6, evidence(labels[4], 0.3))
+    unsure = decode([*seen, between])
+    assert min(unsure.probabilities) < min(sure.probabilities)
+    assert unsure.probability <= min(unsure.probabilities)
 
 
 def test_what_lies_beside_the_spine_is_not_taken_into_it():

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from spondyl.anatomy import label_of
+from spondyl.decoding.anatomical import DecodedSpine
 from spondyl.inference.evidence import Evidence, find_candidates, identify
 from spondyl.inference.fine import look_again
 from spondyl.inference.region import locate
 from spondyl.inference.segmentation import Piece, _region, segment, whole_piece
-from spondyl.inference.spondyl import SpondylPipeline
+from spondyl.inference.spondyl import SpondylPipeline, _scan_flags
 from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.spine import Numbering
 from spondyl.volume import Grid, Volume
 
 NAMES = ("T10", "T11", "T12", "L1", "L2", "L3")
@@ -101,6 +103,16 @@ def test_vertebrae_at_the_border_are_flagged():
     spine = pipeline()(cut)
     assert [flag.code for flag in spine["T10"].flags] == ["partly_visible"]
     assert spine["T12"].flags == ()
+
+
+@pytest.mark.parametrize(("other", "count_doubtful"), [(0.34, False), (0.02, True)])
+def test_doubt_about_the_count_is_said(other, count_doubtful):
+    shifted = Numbering((20, 21, 22), other, "one level lower")
+    decoded = DecodedSpine((0, 1, 2), (19, 20, 21), (0.6, 0.9, 0.9), 0.6, (shifted,))
+    (flag,) = _scan_flags(decoded)
+    assert flag.code == "numbering_uncertain"
+    assert f"60%; the next best is one level lower ({other:.0%})." in flag.message
+    assert ("a vertebra too many or too few" in flag.message) == count_doubtful
 
 
 def test_no_spine_gives_an_empty_result_and_a_flag():

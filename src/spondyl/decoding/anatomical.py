@@ -3,8 +3,8 @@
 A path picks some of the candidates, head to foot, and gives each a level. Its score is the
 networks' evidence for the candidates and levels plus the log-likelihood of the steps between
 them. Neighbours are consecutive levels; a missed vertebra, T13, L6 and an absent T12 are allowed
-at a price. The best path is found by Viterbi; the numbering's probabilities come from all
-numberings of the chosen candidates (forward-backward), the alternatives from list Viterbi.
+at a price. The best path is found by Viterbi; the probabilities of its names come from all paths
+(forward-backward), the alternatives from list Viterbi over the chosen candidates.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from spondyl.anatomy import ORDER
 from spondyl.decoding.anchors import anchors
-from spondyl.decoding.moves import DecodingSettings, move_scores, moves, slope_score
-from spondyl.decoding.numbering import best_numberings, describe_change, log_total, marginals
+from spondyl.decoding.moves import DecodingSettings, move_scores, moves
+from spondyl.decoding.numbering import best_numberings, describe_change, log_total
+from spondyl.decoding.paths import best_path, links, rank_chances
 from spondyl.spine import Numbering
 
 __all__ = ["Candidate", "DecodedSpine", "DecodingSettings", "decode"]
@@ -47,8 +48,8 @@ class DecodedSpine:
     Attributes:
         chosen: Indices into the candidates, head to foot.
         labels: VerSe number of each.
-        probabilities: How likely each label is right.
-        probability: How likely the whole numbering is.
+        probabilities: How likely each label is right, whichever other candidates are vertebrae.
+        probability: How likely the whole numbering is; no more than any of ``probabilities``.
         alternatives: Next best numberings, most likely first.
         anchors: Landmarks that tell the numbering from a shift by one level, see
             :func:`spondyl.decoding.anchors.anchors`.
@@ -79,23 +80,33 @@ def decode(
     points = np.array([candidates[i].centroid_mm for i in order])
     evidence = np.array([_evidence(candidates[i], settings) for i in order])
     presence = np.clip([candidates[i].presence for i in order], 1e-4, 1 - 1e-4)
-    path, size = _best_path(points, evidence, np.log(presence / (1 - presence)), 1.0, settings)
-    path, _ = _best_path(points, evidence, np.log(presence / (1 - presence)), size, settings)
+    stops = evidence + np.log(presence / (1 - presence))[:, None]
+    path, ranks = best_path(stops, links(points, 1.0, settings))
+    size = _size_factor(points[path], ranks, settings)
+    between = links(points, size, settings)
+    path, _ = best_path(stops, between)
     steps = _step_scores(points[path], size, settings)
-    marginal = marginals(evidence[path], steps)
+    chances = rank_chances(stops, between)[path]
     ranked = best_numberings(evidence[path], steps, alternatives + 1)
     best = ranked[0][0]
     total = log_total(evidence[path], steps)
+    sure = tuple(float(chances[i, rank]) for i, rank in enumerate(best))
+    among = float(np.exp(ranked[0][1] - total))  # of the numberings of these vertebrae
+    probability = min(among, *sure)
     others = tuple(
-        Numbering(tuple(ORDER[r] for r in ranks), float(np.exp(score - total)), describe_change(best, ranks))
+        Numbering(
+            tuple(ORDER[rank] for rank in ranks),
+            float(np.exp(score - total)) * probability / among,
+            describe_change(best, ranks),
+        )
         for ranks, score in ranked[1:]
         if score - total > np.log(1e-3)
     )
     return DecodedSpine(
         tuple(order[i] for i in path),
         tuple(ORDER[rank] for rank in best),
-        tuple(float(marginal[i, rank]) for i, rank in enumerate(best)),
-        float(np.exp(ranked[0][1] - total)),
+        sure,
+        probability,
         others,
         anchors(evidence[path], [ORDER[rank] for rank in best]),
     )
@@ -111,37 +122,6 @@ def _step_scores(points: FloatArray, size: float, settings: DecodingSettings) ->
     """Move scores between each point and the next."""
     lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
     return [move_scores(float(length), size, settings) for length in lengths]
-
-
-def _best_path(
-    points: FloatArray, evidence: FloatArray, gain: FloatArray, size: float, settings: DecodingSettings
-) -> tuple[list[int], float]:
-    """Viterbi over candidates and levels; returns the chosen places and the patient's size factor."""
-    count = len(points)
-    best = evidence + gain[:, None]
-    back = np.full((count, 28, 2), -1)
-    for i in range(1, count):
-        entry = best[i].copy()
-        for j in range(i - 1, -1, -1):
-            length = float(np.linalg.norm(points[i] - points[j]))
-            if length > settings.furthest_mm or length < 5:
-                continue
-            slope = slope_score(points[i] - points[j], settings)
-            scores = best[j][:, None] + move_scores(length, size, settings) + slope
-            origin = scores.argmax(axis=0)
-            value = scores[origin, np.arange(28)] + entry
-            better = value > best[i]
-            best[i][better] = value[better]
-            back[i][better] = np.stack([np.full(28, j), origin], axis=1)[better]
-    place, rank = np.unravel_index(best.argmax(), best.shape)
-    path, ranks = [int(place)], [int(rank)]
-    while back[path[-1], ranks[-1], 0] >= 0:
-        before = back[path[-1], ranks[-1]]
-        path.append(int(before[0]))
-        ranks.append(int(before[1]))
-    path.reverse()
-    ranks.reverse()
-    return path, _size_factor(points[path], ranks, settings)
 
 
 def _size_factor(points: FloatArray, ranks: list[int], settings: DecodingSettings) -> float:

@@ -1,4 +1,4 @@
-"""All numberings of a chain of vertebrae: their total, each label's share, the best few, in words.
+"""All numberings of a chain of vertebrae: their total, the best few, in words.
 
 A chain has ``(n, 28)`` evidence by rank (place in :data:`spondyl.anatomy.ORDER`) and, between
 neighbours, ``(28, 28)`` step scores; both are logarithms, minus infinity where not allowed.
@@ -9,12 +9,13 @@ import numpy.typing as npt
 
 from spondyl.anatomy import LABEL_OF, NAMES, ORDER
 
-__all__ = ["best_numberings", "describe_change", "log_total", "marginals"]
+__all__ = ["best_numberings", "describe_change", "log_sum", "log_total"]
 
 FloatArray = npt.NDArray[np.float64]
 
 
-def _log_sum(values: FloatArray, axis: int) -> FloatArray:
+def log_sum(values: FloatArray, axis: int) -> FloatArray:
+    """Logarithm of the sum of exponentials along an axis."""
     top = values.max(axis=axis, keepdims=True)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):
@@ -24,23 +25,13 @@ def _log_sum(values: FloatArray, axis: int) -> FloatArray:
 def _forward(evidence: FloatArray, steps: list[FloatArray]) -> FloatArray:
     scores = evidence.copy()
     for i, step in enumerate(steps, start=1):
-        scores[i] = evidence[i] + _log_sum(scores[i - 1][:, None] + step, axis=0)
+        scores[i] = evidence[i] + log_sum(scores[i - 1][:, None] + step, axis=0)
     return scores
 
 
 def log_total(evidence: FloatArray, steps: list[FloatArray]) -> float:
     """Logarithm of the sum over all numberings."""
-    return float(_log_sum(_forward(evidence, steps)[-1], axis=0))
-
-
-def marginals(evidence: FloatArray, steps: list[FloatArray]) -> FloatArray:
-    """``(n, 28)`` probability of each rank for each chosen candidate."""
-    forward = _forward(evidence, steps)
-    backward = np.zeros_like(evidence)
-    for i in range(len(steps) - 1, -1, -1):
-        backward[i] = _log_sum(steps[i] + (evidence[i + 1] + backward[i + 1])[None, :], axis=1)
-    joint = forward + backward
-    return np.asarray(np.exp(joint - _log_sum(joint, axis=1)[:, None]))
+    return float(log_sum(_forward(evidence, steps)[-1], axis=0))
 
 
 def best_numberings(
