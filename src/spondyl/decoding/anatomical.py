@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from spondyl.anatomy import ORDER
 from spondyl.decoding.anchors import anchors
-from spondyl.decoding.moves import DecodingSettings, move_scores, moves
+from spondyl.decoding.moves import DecodingSettings, moves
 from spondyl.decoding.numbering import best_numberings, describe_change, log_total
 from spondyl.decoding.paths import best_path, links, rank_chances
 from spondyl.spine import Numbering
@@ -85,7 +85,7 @@ def decode(
     size = _size_factor(points[path], ranks, settings)
     between = links(points, size, settings)
     path, _ = best_path(stops, between)
-    steps = _step_scores(points[path], size, settings)
+    steps = [between[pair] for pair in pairwise(path)]
     chances = rank_chances(stops, between)[path]
     ranked = best_numberings(evidence[path], steps, alternatives + 1)
     best = ranked[0][0]
@@ -116,12 +116,6 @@ def _evidence(candidate: Candidate, settings: DecodingSettings) -> FloatArray:
     """``(28,)`` weighted log-ratio of each rank to knowing nothing; floored, no network is that sure."""
     by_rank = candidate.level_log_probability[np.array(ORDER) - 1]
     return np.asarray(settings.evidence * (np.maximum(by_rank, np.log(1e-4)) + np.log(28)))
-
-
-def _step_scores(points: FloatArray, size: float, settings: DecodingSettings) -> list[FloatArray]:
-    """Move scores between each point and the next."""
-    lengths = np.linalg.norm(np.diff(points, axis=0), axis=1)
-    return [move_scores(float(length), size, settings) for length in lengths]
 
 
 def _size_factor(points: FloatArray, ranks: list[int], settings: DecodingSettings) -> float:

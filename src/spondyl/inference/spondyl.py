@@ -142,6 +142,7 @@ class SpondylPipeline:
             if longer is None or len(points) <= count:
                 return evidence, found, decoded
             region, count = longer, len(points)
+            del evidence, found  # before as much again is taken
 
     def _pieces(self, scan: Volume, evidence: Evidence, points: npt.NDArray[np.float64]) -> Iterable[Piece]:
         """Where the mask is drawn from."""
