@@ -3,15 +3,17 @@
 Every scan of a data set is predicted by networks that never saw its patient. The default recipe learns from
 phantoms first, once for all folds (phantoms know no fold), then goes on with the fold's scans and phantoms.
 The reference learns from the fold's scans for as many CPU seconds as the default recipe took for that
-fold, its share of the phantoms' included; detection gets a quarter of them. The programs are the commands
-``spondyl samples`` and ``spondyl train``; what is finished is not done again. A training that was killed
-counts with the seconds from where it went on.
+fold, its share of the phantoms' included; detection gets a quarter of them. ``--reference 0.25`` gives its
+networks a quarter of their channels, and with that more updates for the budget. The programs are the
+commands ``spondyl samples`` and ``spondyl train``; what is finished is not done again. A training that was
+killed counts with the seconds from where it went on.
 
-    python benchmarks/bench_crossvalidation.py train DATASET WORK [--folds 3] [--reference]
-    python benchmarks/bench_crossvalidation.py score DATASET WORK [--folds 3] [--reference]
+    python benchmarks/bench_crossvalidation.py train DATASET WORK [--folds 3] [--reference WIDTH]
+    python benchmarks/bench_crossvalidation.py score DATASET WORK [--folds 3] [--reference WIDTH]
 
 ``score`` prints tables as Markdown, and writes ``WORK/RECIPE.json``: per scan what was missed and invented,
-and a picture ``WORK/RECIPE-failures/SCAN.png`` of every scan that is not all correct.
+and a picture ``WORK/RECIPE-failures/SCAN.png`` of every scan that is not all correct. ``--on TESTSET`` scores
+other scans instead, with the networks of the first fold.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from spondyl.evaluation import evaluate
 from spondyl.inference import load_pipeline
 from spondyl.io import read_image
 from spondyl.models import combine, read_model
+from spondyl.recipes.spinefinder import SpinefinderRecipe
 from spondyl.report.reference_pictures import Compared, centroid_row
 
 STAGES = ("detection", "identification")
@@ -91,15 +94,23 @@ def train_default(work: Path, part: str, stage: str, data: Path, held: Path, ini
     )
 
 
-def train_reference(work: Path, part: str, stage: str, data: Path, held: Path, budget_s: float) -> float:
+def reference(width: float) -> str:
+    """What the folders of the reference recipe at a share of its channels begin with."""
+    return "reference-" if width == 1 else f"reference-{width:g}-"
+
+
+def train_reference(
+    work: Path, part: str, stage: str, data: Path, held: Path, budget_s: float, width: float
+) -> float:
     """One stage of the reference, as many whole epochs as fit the budget, one at least; CPU seconds."""
-    place = work / part / f"reference-{stage}"
+    place = work / part / f"{reference(width)}{stage}"
     place.mkdir(parents=True, exist_ok=True)
     recipe = place / "recipe.yaml"
     training = {"batch_size": 8, "precision": "bf16"}  # smaller batches: more steps for the budget
-    recipe.write_text(
-        yaml.safe_dump({"name": "spinefinder", "sample_dtype": "float16", stage: {"training": training}})
-    )
+    network = getattr(SpinefinderRecipe(), stage).network.model_dump()
+    network["width"] = round(width * network["width"])
+    settings = {"training": training, "network": network}
+    recipe.write_text(yaml.safe_dump({"name": "spinefinder", "sample_dtype": "float16", stage: settings}))
     samples, few = place / "samples", ["--samples-per-scan", 5]
     once(samples, lambda: spondyl("samples", stage, data, samples, "--recipe", recipe))
     once(place / "val", lambda: spondyl("samples", stage, held, place / "val", "--recipe", recipe, *few))
@@ -132,29 +143,35 @@ def train(options) -> None:
         print(f"{part}: {budget:.0f} CPU seconds for the default recipe")
         if options.reference:
             for stage, share in (("detection", 0.25), ("identification", 0.75)):
-                spent = train_reference(options.work, part, stage, data, unseen, share * budget)
+                spent = train_reference(
+                    options.work, part, stage, data, unseen, share * budget, options.reference
+                )
                 print(f"{part}: {spent:.0f} CPU seconds for the reference's {stage}")
 
 
 def predictions(options, prefix: str):
-    """Name, truth and prediction of every scan, by the networks of its own fold."""
+    """Name, truth and prediction of every scan, by its own fold; of other scans, by the first."""
     for number, (_, held) in enumerate(folds(find_cases(options.dataset), options.folds)):
+        if options.on and number:
+            return
         place = options.work / f"fold-{number}"
         pipeline = load_pipeline(combine(*(read_model(place / f"{prefix}{s}" / "model") for s in STAGES)))
-        for case in held:
+        for case in find_cases(options.on) if options.on else held:
             image, truth = case.load()
             yield case.name, truth, pipeline(image)
 
 
 def score(options) -> None:
     """One table per recipe."""
-    for name, prefix in {"default": "", **({"reference": "reference-"} if options.reference else {})}.items():
+    recipes = {"default": "", **({"reference": reference(options.reference)} if options.reference else {})}
+    for recipe, prefix in recipes.items():
+        name, dataset = (f"{recipe}-test", options.on) if options.on else (recipe, options.dataset)
         pairs = list(predictions(options, prefix))
         whole = evaluate(pairs)
-        show(f"{name} recipe: {len(pairs)} scans, {options.folds} folds", whole, len(pairs))
+        show(f"{name}: {len(pairs)} scans", whole, len(pairs))
         (options.work / f"{name}.json").write_text(json.dumps([_named(*pair) for pair in pairs], indent=1))
         wrong = {name for name, scores in whole.scan_scores.items() if scores["all_correct_rate"].value != 1}
-        draw([pair for pair in pairs if pair[0] in wrong], options.dataset, options.work / f"{name}-failures")
+        draw([pair for pair in pairs if pair[0] in wrong], dataset, options.work / f"{name}-failures")
 
 
 def draw(pairs, dataset, folder: Path) -> None:
@@ -186,7 +203,8 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("work", type=Path)
     parser.add_argument("--folds", type=int, default=3)
-    parser.add_argument("--reference", action="store_true", help="also the reference recipe")
+    parser.add_argument("--reference", type=float, metavar="WIDTH", help="also the reference recipe")
+    parser.add_argument("--on", type=Path, metavar="TESTSET", help="score these scans, by the first fold")
     options = parser.parse_args()
     {"train": train, "score": score}[options.what](options)
 

@@ -20,14 +20,14 @@ from spondyl.morphometry import measure
 from spondyl.outputs import write_outputs
 from spondyl.result import Result, json_schema, read_result
 from spondyl.result_measurements import Measurements
-from spondyl.spine import Spine, Vertebra
+from spondyl.spine import Numbering, Spine, Vertebra
 from spondyl.volume import Grid, Volume
 
 GRID = Grid.from_spacing((24, 20, 40), (2, 2, 2), "LPS")
 SOME = ("csv", "lml", "mrk", "nrrd", "totalsegmentator", "gltf")
 
 
-def boxes(labels, *, nameless=()):
+def boxes(labels, *, nameless=(), others=()):
     """Vertebrae as boxes one above the other; those ``nameless`` are in the mask only."""
     data = np.zeros(GRID.shape, np.uint8)
     vertebrae = []
@@ -36,7 +36,7 @@ def boxes(labels, *, nameless=()):
         data[8:16, 6:12, top - 3 : top] = label
         if label not in nameless:
             vertebrae.append(Vertebra(label, GRID.to_world((11.5, 8.5, top - 2)), 0.9))
-    return Spine(tuple(vertebrae), Volume(data, GRID), 0.8, provenance={"timings_s": {"read": 0.1}})
+    return Spine(tuple(vertebrae), Volume(data, GRID), 0.8, others, provenance={"timings_s": {"read": 0.1}})
 
 
 def written(base, names="T11 T12 L1", also=SOME, name="scan", *, preview=True, **options):
@@ -210,6 +210,29 @@ def test_redo_makes_a_correction_again(folder):
     assert contents(folder) == corrected
     with pytest.raises(AnnotationError, match="'delete T12' was made on another state"):
         corrections.redo(folder, entry)
+
+
+def test_another_numbering_is_one_correction(tmp_path):
+    others = (
+        Numbering(tuple(LABEL_OF[name] for name in ("T12", "L1", "L2", "L3")), 0.12, "one level lower"),
+        Numbering(
+            (0, *(LABEL_OF[name] for name in ("T11", "T12", "L1"))), 0.06, "without the one called T11"
+        ),
+    )
+    folder = written(tmp_path, "T11 T12 L1 L2", also=(), others=others)
+    before = contents(folder)
+    assert [v.name for v in corrections.renumber(folder, 2).vertebrae] == ["T11", "T12", "L1"]
+    now = Result.read(folder / "result.json")
+    assert now.history[-1].what == "delete T11 T12=T11 L1=T12 L2=L1"
+    assert now.alternatives == ()
+    assert sorted(np.unique(read_mask(folder / "mask.nii.gz").data)) == [0, 18, 19, 20]
+    with pytest.raises(InputError, match="no other numbering 1: this result has none"):
+        corrections.renumber(folder, 1)
+    corrections.undo(folder)
+    assert contents(folder) == before
+    assert [v.name for v in corrections.renumber(folder, 1).vertebrae] == ["T12", "L1", "L2", "L3"]
+    with pytest.raises(InputError, match="3 names for 4 vertebrae"):
+        corrections.renumber(folder, ["T12", "L1", None])
 
 
 def test_only_some(folder):

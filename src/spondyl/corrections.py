@@ -4,13 +4,13 @@ Every correction is kept in ``result.json`` beside the model's own answer, so it
 (:mod:`spondyl.replay`). The rules by which the others follow are in ``docs/outputs.md``.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import spondyl
-from spondyl.anatomy import NAMES, ORDER, RANK, name_of
-from spondyl.errors import AnnotationError
+from spondyl.anatomy import NAMES, ORDER, RANK, label_of, name_of
+from spondyl.errors import AnnotationError, InputError
 from spondyl.replay import EXTRA, with_history
 from spondyl.result import Result
 from spondyl.result_history import Correction
@@ -25,6 +25,7 @@ __all__ = [
     "follow",
     "moved",
     "rename_some",
+    "renumbered",
     "shift_all",
     "with_again",
     "without_last",
@@ -112,7 +113,13 @@ def rename_some(
     return renaming, (frozenset(extras) - set(wanted)) | (set(wanted.values()) & set(EXTRA))
 
 
-def corrected(result: Result, renaming: Mapping[int, int], what: str, extras: Collection[int] = ()) -> Result:
+def corrected(
+    result: Result,
+    renaming: Mapping[int, int],
+    what: str,
+    extras: Collection[int] = (),
+    removed: tuple[str, ...] = (),
+) -> Result:
     """A result under new names, with the correction at the end of its history.
 
     Args:
@@ -120,13 +127,41 @@ def corrected(result: Result, renaming: Mapping[int, int], what: str, extras: Co
         renaming: VerSe number now to VerSe number wanted; others stay.
         what: The correction in words.
         extras: Which of T13 and L6 count as levels from now on.
+        removed: Names now of what is no vertebra.
     """
     renamed = {
         name_of(old): name_of(renaming[old])
         for old in sorted(renaming, key=RANK.__getitem__)
         if renaming[old] != old
     }
-    return with_history(result, (*result.history, _correction(what, extras, renamed=renamed)))
+    changes = {"renamed": renamed, "removed": removed}
+    return with_history(result, (*result.history, _correction(what, extras, **changes)))
+
+
+def renumbered(result: Result, names: Sequence[str | None], labels: Collection[int]) -> Result:
+    """A result in which every vertebra has the name that another numbering gives it.
+
+    Args:
+        result: As it is.
+        names: One for each vertebra, head to foot; ``None``: there is none, and its voxels go.
+        labels: All that are there, by centroid or by voxels.
+
+    Raises:
+        InputError: not one name for each vertebra, or no change.
+        AnnotationError: a name does not exist, or two vertebrae would bear one.
+    """
+    now = [found.name for found in result.vertebrae]
+    if len(names) != len(now):
+        raise InputError(f"{len(names)} names for {len(now)} vertebrae; give one for each, head to foot")
+    if list(names) == now:
+        raise InputError("no vertebra would change its name")
+    removed = tuple(old for old, new in zip(now, names, strict=True) if new is None)
+    wanted = {label_of(old): label_of(new) for old, new in zip(now, names, strict=True) if new is not None}
+    stay = set(labels) - {label_of(name) for name in removed}
+    renaming, extras = rename_some(stay, wanted, extras_of(labels, result))
+    renames = [f"{NAMES[old]}={NAMES[new]}" for old, new in wanted.items() if old != new]
+    what = " ".join([*(f"delete {name}" for name in removed), *renames])
+    return corrected(result, renaming, what, extras, removed)
 
 
 def moved(result: Result, label: int, centroid_mm: PointMm) -> Result:

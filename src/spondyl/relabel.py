@@ -5,7 +5,7 @@ preview needs the scan, which is looked for where it was when it was predicted. 
 (``index.html``) beside the result is renewed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from spondyl.corrections import (
     follow,
     moved,
     rename_some,
+    renumbered,
     shift_all,
     with_again,
     without_last,
@@ -31,7 +32,7 @@ from spondyl.result_history import Correction
 from spondyl.result_parts import PointMm
 from spondyl.rewrite import naming, read_for_correction, rewrite
 
-__all__ = ["add", "delete", "move", "redo", "relabel", "shift", "undo"]
+__all__ = ["add", "delete", "move", "redo", "relabel", "renumber", "shift", "undo"]
 
 Plan = Callable[[Result, frozenset[int]], Result]
 """From a result and the labels that are there, by centroid or by voxels, to the corrected result."""
@@ -103,6 +104,34 @@ def relabel(
         ((old, new),) = wanted.items()
         renaming, after = follow(labels, old, new, extras)
         return corrected(result, renaming, what, after)
+
+    return _correct(Path(folder), plan, image)
+
+
+def renumber(
+    folder: Path | str, names: Sequence[str | None] | int, *, image: Path | str | None = None
+) -> Result:
+    """Number the vertebrae of a result as another numbering does.
+
+    Args:
+        folder: The result of one scan.
+        names: A name for each vertebra, head to foot, ``None`` for what is none; or which of the model's
+            other numberings, 1 for the likeliest.
+        image: The scan, for the preview, if it has moved.
+
+    Returns:
+        What ``result.json`` holds now.
+
+    Raises:
+        InputError: not one name for each vertebra, no change, or no such numbering.
+        AnnotationError: no result, one of another version or damaged; two vertebrae would bear one name.
+        ImageError: ``image`` is not the scan of this result.
+        OutputError: the files cannot be written. Whatever is raised, nothing was changed.
+    """
+
+    def plan(result: Result, labels: frozenset[int]) -> Result:
+        wanted = _alternative(result, names) if isinstance(names, int) else names
+        return renumbered(result, wanted, labels)
 
     return _correct(Path(folder), plan, image)
 
@@ -224,6 +253,15 @@ def _correct(folder: Path, plan: Plan, image: Path | str | None) -> Result:
     now = rewrite(folder, before, after, mask, image)
     renew_cohort(folder.absolute().parent)
     return now
+
+
+def _alternative(result: Result, number: int) -> tuple[str | None, ...]:
+    """The names of one of the model's other numberings."""
+    others = result.alternatives
+    if not 1 <= number <= len(others):
+        there = f"there are {len(others)}" if others else "this result has none"
+        raise InputError(f"no other numbering {number}: {there}")
+    return others[number - 1].names
 
 
 def _check_any(labels: frozenset[int]) -> None:

@@ -124,7 +124,11 @@ class Result(Part):
             tuple(found.to_vertebra() for found in self.vertebrae),
             numbering_probability=self.numbering_probability,
             alternatives=tuple(
-                Numbering(tuple(label_of(name) for name in other.names), other.probability, other.description)
+                Numbering(
+                    tuple(0 if name is None else label_of(name) for name in other.names),
+                    other.probability,
+                    other.description,
+                )
                 for other in self.alternatives
             ),
             flags=tuple(remark.to_flag() for remark in self.flags),
@@ -199,7 +203,7 @@ def json_schema() -> dict[str, Any]:
 
 def _other(numbering: Numbering) -> dict[str, Any]:
     return {
-        "names": [name_of(label) for label in numbering.labels],
+        "names": [name_of(label) if label else None for label in numbering.labels],
         "probability": numbering.probability,
         "description": numbering.description,
     }

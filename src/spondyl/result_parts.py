@@ -145,8 +145,10 @@ class FoundVertebra(Part):
 
 
 class OtherNumbering(Part):
-    """Another way to number the same vertebrae."""
+    """Another way to number the vertebrae."""
 
-    names: tuple[str, ...] = Field(description="Names, in the order of the vertebrae above.")
+    names: tuple[str | None, ...] = Field(
+        description="Names, in the order of the vertebrae above; null where there is none by this numbering."
+    )
     probability: float = Field(ge=0, le=1)
     description: str = Field(description="In words, e.g. one level lower.")

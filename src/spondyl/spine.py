@@ -61,10 +61,10 @@ class Vertebra:
 
 @dataclass(frozen=True)
 class Numbering:
-    """Another way to number the same vertebrae.
+    """Another way to number the vertebrae.
 
     Attributes:
-        labels: VerSe numbers, in the order of the spine's vertebrae.
+        labels: VerSe numbers, in the order of the spine's vertebrae; 0 where there is none by this numbering.
         probability: How likely this numbering is, 0-1.
         description: In words, e.g. ``"one level lower"``.
     """

@@ -67,7 +67,9 @@ def test_which_scan_must_be_said(results):
         (("T12",), r"'T12': expected NOW=RIGHT, as in T12=L1"),
         (("T12=L1", "T12=L2", "--only"), "each vertebra once"),
         ((), "would change its name"),
-        (("T12=L1", "--undo"), "--undo takes the last"),
+        (("T12=L1", "--undo"), "either names, or --alternative, or --undo"),
+        (("--alternative", "1", "--only"), "either names, or --alternative, or --undo"),
+        (("--alternative", "1"), "no other numbering 1: this result has none"),
     ],
 )
 def test_requests_that_make_no_sense(results, words, message):

@@ -134,9 +134,9 @@ def test_probabilities_agree_with_enumerating_all_paths_and_numberings():
     stops = np.array(
         [anatomical._evidence(c, options) + np.log(c.presence / (1 - c.presence)) for c in found]
     )
-    path, ranks = best_path(stops, links(points, 1.0, options))
-    between = links(points, anatomical._size_factor(points[path], ranks, options), options)
-    by_label, whole = np.zeros((3, 28)), np.zeros(2)
+    between = links(points, 1.0, options)
+    between = links(points, anatomical._size_factor(points, best_path(stops, between), options), options)
+    by_label, paths = np.zeros((3, 28)), dict[tuple[int | None, ...], float]()
     best = tuple(ORDER.index(label) for label in decoded.labels)
     for count in (1, 2, 3):
         for places in combinations(range(3), count):
@@ -146,11 +146,66 @@ def test_probabilities_agree_with_enumerating_all_paths_and_numberings():
                     score += between[i, j][r, q]
                 for i, r in zip(places, levels, strict=True):
                     by_label[i, r] += np.exp(score)
-                if count == 3:
-                    whole += np.exp(score), np.exp(score) * (levels == best)
+                stopped = dict(zip(places, levels, strict=True))
+                paths[tuple(stopped.get(i) for i in range(3))] = float(np.exp(score))
+    total = sum(paths.values())
     by_label /= by_label.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(decoded.probabilities, by_label[range(3), best], rtol=1e-6)
-    assert decoded.probability == pytest.approx(min(whole[1] / whole[0], *decoded.probabilities), rel=1e-6)
+
+    def agreeing(*readings):
+        return sum(
+            chance
+            for path, chance in paths.items()
+            if all(
+                rank in (None, own) for reading in readings for rank, own in zip(path, reading, strict=True)
+            )
+        )
+
+    assert decoded.probability == pytest.approx(min(agreeing(best) / total, *decoded.probabilities), rel=1e-6)
+    clashing = [p for p in paths if any(a not in (None, b) for a, b in zip(p, best, strict=True))]
+    second = max(clashing, key=paths.__getitem__)
+    (found_second,) = (
+        other for other in decoded.alternatives if other.labels == tuple(ORDER[rank] for rank in second)
+    )
+    expected = (agreeing(second) - agreeing(best, second)) / total
+    assert found_second.probability == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_likeliest_reading_is_the_answer_not_the_best_path():
+    """Two paths that agree are one reading, and together they outweigh a better one that stands alone."""
+    stops = np.full((3, 28), -100.0)
+    stops[0, 5], stops[1, 6], stops[1, 9], stops[2, 7] = np.log([3, 3, 10, 1.1])
+    step = np.full((28, 28), -np.inf)
+    step[5, 6] = step[6, 7] = 0
+    between = {(0, 1): step, (1, 2): step}
+    assert best_path(stops, between) == ((1, 9),)
+    ranked = anatomical._readings(stops, between, 3)
+    assert ranked[0].path == ((0, 5), (1, 6), (2, 7))
+    parts = 3 + 1.1  # of both: the first alone, or the last
+    two, one = 3 * 3 * 1.1 + 3 * 3 + 3 * 1.1 + 3 + parts, 10 + parts
+    expected = np.array([two, one - parts]) / (two + one - parts)
+    assert [reading.probability for reading in ranked] == pytest.approx(expected)
+
+
+def test_one_fewer_is_an_alternative_with_its_chance():
+    """A step of 1.4 vertebrae, in its middle something that may be one or not, and names that fit either."""
+    labels = run_of("T8", "L3")
+    points = column(labels)
+    points[4:, 2] -= 0.4 * (points[3, 2] - points[4, 2])
+    seen = [
+        Candidate(point, 0.95, evidence(label + (place > 3), 0.1 if place else 0.5))
+        for place, (point, label) in enumerate(zip(points, labels, strict=True))
+    ]
+    doubtful = Candidate((points[3] + points[4]) / 2, 0.6, np.log(np.full(28, 1 / 28)))
+    decoded = decode([*seen, doubtful])
+    assert list(decoded.labels) == run_of("T8", "L4")
+    told = {other.description: other.probability for other in decoded.alternatives}
+    assert list(told.values()) == sorted(told.values(), reverse=True)
+    assert 0.9 < decoded.probability + sum(told.values()) <= 1 + 1e-6
+    fewer = "without the one called T12, L1 to L4 one level higher"
+    assert told[fewer] > 0.01
+    (other,) = (one for one in decoded.alternatives if one.description == fewer)
+    assert list(other.labels) == [*run_of("T8", "T11"), 0, *run_of("T12", "L3")]
 
 
 def test_a_vertebra_too_many_makes_the_names_beyond_it_less_sure():

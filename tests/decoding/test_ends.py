@@ -1,5 +1,7 @@
 """Ends of the spine that the border of the scan cuts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from test_anatomical import candidates, run_of
@@ -7,6 +9,7 @@ from test_anatomical import candidates, run_of
 from spondyl.anatomy import label_of
 from spondyl.decoding.anatomical import Candidate, decode
 from spondyl.decoding.ends import border_mm, shown_mm, trim_ends
+from spondyl.spine import Numbering
 from spondyl.volume import Grid, Volume
 
 
@@ -60,6 +63,24 @@ def test_a_vertebra_pulled_in_from_beyond_the_end_goes(end, name, blank_mm):
     assert label_of(name) not in trimmed.labels
     assert len(trimmed.labels) == len(trimmed.chosen) == len(trimmed.probabilities) == 6
     assert all(len(other.labels) == 6 for other in trimmed.alternatives)
+
+
+def test_numberings_that_differed_beyond_the_end_become_one():
+    found = with_presence(spine(), 0, 0.2)
+    decoded = decode(found)
+    kept = decoded.labels[1:]
+    lower = tuple(label + 1 for label in kept)
+    others = (
+        Numbering((0, *lower), 0.2, "a"),
+        Numbering((decoded.labels[0] - 1, *kept), 0.1, "b"),
+        Numbering((decoded.labels[0] + 1, *lower), 0.05, "c"),
+    )
+    doubtful = replace(decoded, probability=0.6, probabilities=(0.95,) * 7, alternatives=others)
+    trimmed = trim_ends(doubtful, found, scan_from(8, found[-1].centroid_mm[2] - 30))
+    assert trimmed.labels == kept
+    assert trimmed.probability == pytest.approx(0.7)
+    assert [(one.labels, one.description) for one in trimmed.alternatives] == [(lower, "a")]
+    assert trimmed.alternatives[0].probability == pytest.approx(0.25)
 
 
 def test_a_hardly_seen_vertebra_at_the_border_goes_but_not_one_in_the_middle():

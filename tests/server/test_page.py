@@ -149,15 +149,18 @@ def test_export_gives_the_files_asked_for(page, found):
         ("L4 L5 S1 S2", "L4 L5 L6 S1", ("S1", "L6")),
         ("T10 T12 L1", "T10 T11 L1", None),
         ("T11 T12 L1", "T10 T11 L1", None),
+        ("T11 T12 L1", "- T12 L1", None),
+        ("T11 T12 L1", "T12 - L1", None),
     ],
 )
 def test_another_numbering_is_one_correction(page, now, wanted, renamed):
+    names = [None if name == "-" else name for name in wanted.split()]  # none by this numbering
     asked = page.evaluate(
         "async ([now, wanted]) => (await import('/page/corrections.js')).requestFor(now, wanted)",
-        [now.split(), wanted.split()],
+        [now.split(), names],
     )
     if renamed is None:
-        assert asked == {"kind": "renumber", "names": wanted.split()}
+        assert asked == {"kind": "renumber", "names": names}
     else:
         assert asked == {"kind": "relabel", "vertebra": renamed[0], "name": renamed[1], "only": False}
 

@@ -117,6 +117,9 @@ def test_a_whole_numbering_is_one_correction(working, case):
     assert renumber("T12", "L1").json()["detail"].startswith("2 names for 3 vertebrae")
     assert "two vertebrae would be called L1" in renumber("L1", "L1", "L6").json()["detail"]
     assert working.post(f"{case}/undo").json()["history"] == []
+    assert [one["name"] for one in renumber(None, "T12", "L1").json()["vertebrae"]] == ["T12", "L1"]
+    assert set(np.unique(image_of(working.get(f"{case}/mask")).dataobj)) == {0, 19, 20}
+    assert working.post(f"{case}/undo").json()["history"] == []
 
 
 def test_two_people_at_one_case_do_not_undo_each_other(working, case):

@@ -45,6 +45,7 @@ def relabel(
     /,
     *renames: str,
     only: Yes = False,
+    alternative: int | None = None,
     undo: Yes = False,
     scan: Scan = None,
     image: Path | None = None,
@@ -57,6 +58,7 @@ def relabel(
         results: The result of one scan, or a folder of results.
         renames: The name now and the right name, such as T12=L1; several with --only.
         only: Leave the other vertebrae alone.
+        alternative: Number the vertebrae as the model's next best numbering does (1), or the one after (2).
         undo: Take the last correction back.
         scan: Which result of a folder.
         image: The scan, for the preview, if it has moved.
@@ -65,10 +67,12 @@ def relabel(
     from spondyl.errors import InputError
     from spondyl.outputs import one_result
 
+    if undo + (alternative is not None) + bool(renames or only) > 1:
+        raise InputError("give either names, or --alternative, or --undo")
     if undo:
-        if renames or only:
-            raise InputError("--undo takes the last correction back; it goes with no other")
         _show(corrections.undo(one_result(results, scan), image=image))
+    elif alternative is not None:
+        _show(corrections.renumber(one_result(results, scan), alternative, image=image))
     else:
         wanted = _parsed(renames)
         _show(corrections.relabel(one_result(results, scan), wanted, only=only, image=image))

@@ -59,12 +59,14 @@ def trim_ends(decoded: DecodedSpine, candidates: Sequence[Candidate], scan: Volu
     kept = slice(first, last)
     if kept == slice(0, len(labels)):
         return decoded
+    probability, alternatives = _without_ends(decoded, kept)
     return replace(
         decoded,
         chosen=decoded.chosen[kept],
         labels=labels[kept],
         probabilities=decoded.probabilities[kept],
-        alternatives=_distinct(decoded, kept),
+        probability=probability,
+        alternatives=alternatives,
     )
 
 
@@ -121,12 +123,21 @@ def _step_mm(points: FloatArray, labels: Sequence[int], upper: int) -> float:
     return float(np.median(lengths[inner] / usual[inner]) * steps[labels[upper]].length_mm)
 
 
-def _distinct(decoded: DecodedSpine, kept: slice) -> tuple[Numbering, ...]:
-    """The alternatives without the ends; those that then equal the numbering or each other go."""
-    seen = {decoded.labels[kept]}
-    result = []
+def _without_ends(decoded: DecodedSpine, kept: slice) -> tuple[float, tuple[Numbering, ...]]:
+    """Probability and alternatives once the ends are gone: those that differed only there become one."""
+    labels, sure = decoded.labels[kept], decoded.probabilities[kept]
+    chances, first = {labels: decoded.probability}, dict[tuple[int, ...], Numbering]()
     for other in decoded.alternatives:
-        if other.labels[kept] not in seen:
-            seen.add(other.labels[kept])
-            result.append(replace(other, labels=other.labels[kept]))
-    return tuple(result)
+        names = other.labels[kept]
+        same = next((known for known in chances if _agree(known, names)), names)
+        chances[same] = chances.get(same, 0.0) + other.probability
+        first.setdefault(same, other)
+    probability = min(chances.pop(labels), *sure)
+    others = (replace(first[names], labels=names, probability=chance) for names, chance in chances.items())
+    return probability, tuple(sorted(others, key=lambda other: -other.probability))
+
+
+def _agree(one: Sequence[int], other: Sequence[int]) -> bool:
+    """Whether two numberings call no vertebra differently."""
+    pairs = [(a, b) for a, b in zip(one, other, strict=True) if a and b]
+    return bool(pairs) and all(a == b for a, b in pairs)

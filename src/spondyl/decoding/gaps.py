@@ -48,8 +48,7 @@ def fill_gaps(
         ends, pair = points[above : above + 2], (decoded.labels[above], decoded.labels[above + 1])
         count = _missed(ends, pair, size)
         doubted = any(
-            len(levels_between(*other.labels[above : above + 2])) != count and other.probability > _DOUBT
-            for other in decoded.alternatives
+            _gap(other, above) != count and other.probability > _DOUBT for other in decoded.alternatives
         )
         if count == 0 or doubted:
             continue
@@ -87,6 +86,12 @@ def _places(ends: FloatArray, labels: tuple[int, int]) -> list[FloatArray]:
     return [ends[0] + share * (ends[1] - ends[0]) for share in shares]
 
 
+def _gap(other: Numbering, above: int) -> int | None:
+    """How many levels a numbering leaves out below a vertebra; ``None`` where it lacks one of the two."""
+    upper, lower = other.labels[above : above + 2]
+    return len(levels_between(upper, lower)) if upper and lower else None
+
+
 def _inserted(decoded: DecodedSpine, place: int, new: tuple[int, ...]) -> DecodedSpine:
     """The spine with candidates added before ``place``; numberings that know of no gap there go."""
 
@@ -98,7 +103,7 @@ def _inserted(decoded: DecodedSpine, place: int, new: tuple[int, ...]) -> Decode
     kept: tuple[Numbering, ...] = tuple(
         replace(other, labels=numbered(other.labels))
         for other in decoded.alternatives
-        if len(levels_between(other.labels[place - 1], other.labels[place])) == len(new)
+        if _gap(other, place - 1) == len(new)
     )
     return replace(
         decoded,

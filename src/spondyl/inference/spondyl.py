@@ -27,7 +27,6 @@ from spondyl.volume import Grid, Volume
 __all__ = ["SpondylPipeline"]
 
 _SURE: Final = 0.9
-_COUNT_SURE: Final = 0.9  # together, all numberings of the vertebrae found
 _STEPS: Final = 4
 _LEARNT_FROM_MM: Final = 2.0  # the voxels that training patches are drawn from
 _HALF_A_BODY_MM: Final = 9.0
@@ -185,8 +184,6 @@ def _scan_flags(decoded: DecodedSpine) -> tuple[Flag, ...]:
         second = decoded.alternatives[0] if decoded.alternatives else None
         other = f"; the next best is {second.description} ({second.probability:.0%})" if second else ""
         message = f"The numbering is right with a probability of {decoded.probability:.0%}{other}."
-        if decoded.probability + sum(n.probability for n in decoded.alternatives) < _COUNT_SURE:
-            message += " There may be a vertebra too many or too few among those found."
         flags.append(Flag("numbering_uncertain", message))
     for label, name in ((28, "T13"), (25, "L6")):
         if label in decoded.labels:

@@ -128,8 +128,9 @@ def numbering_table(result: Result) -> Table:
     )
 
 
-def _listed(names: tuple[str, ...]) -> str:
-    return f"{names[0]} … {names[-1]}" if len(names) > 6 else " ".join(names)
+def _listed(names: tuple[str | None, ...]) -> str:
+    called = [name or "–" for name in names]
+    return f"{called[0]} … {called[-1]}" if len(called) > 6 else " ".join(called)
 
 
 def _name(name: str) -> Cell:

@@ -66,7 +66,7 @@ def _change_of(correcting: Correcting) -> Change:
                 folder, {correcting.vertebra: correcting.name}, only=correcting.only, image=scan
             )
         case Renumber():
-            return lambda folder, scan: _renumbered(folder, correcting.names, scan)
+            return lambda folder, scan: corrections.renumber(folder, correcting.names, image=scan)
         case Shift():
             return lambda folder, scan: corrections.shift(folder, correcting.by, image=scan)
         case Move():
@@ -81,14 +81,6 @@ def _change_of(correcting: Correcting) -> Change:
             )
         case _:
             assert_never(correcting)
-
-
-def _renumbered(folder: Path, names: tuple[str, ...], scan: Path | None) -> Result:
-    now = [found.name for found in Result.read(folder / "result.json").vertebrae]
-    if len(names) != len(now):
-        raise InputError(f"{len(names)} names for {len(now)} vertebrae; give one for each, head to foot")
-    renames = {old: new for old, new in zip(now, names, strict=True) if old != new}
-    return corrections.relabel(folder, renames, only=True, image=scan)
 
 
 def _correct(case: str, here: Context, seen: str | None, change: Change) -> Revised:

@@ -87,7 +87,9 @@ class Renumber(_Body):
     """Every vertebra gets its name, as in one of the other numberings of a result."""
 
     kind: Literal["renumber"]
-    names: tuple[Name, ...] = Field(description="As many as there are vertebrae, head to foot.")
+    names: tuple[Name | None, ...] = Field(
+        description="As many as there are vertebrae, head to foot; null for what is none, which is deleted."
+    )
 
 
 class Shift(_Body):

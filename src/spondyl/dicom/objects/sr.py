@@ -149,7 +149,7 @@ class _Writer:
             items.append(number("numbering_probability", spine.numbering_probability))
         others = (
             f"Other numbering ({other.probability:.0%}): {other.description}:"
-            f" {' '.join(NAMES[label] for label in other.labels)}"
+            f" {' '.join(NAMES.get(label, '-') for label in other.labels)}"
             for other in spine.alternatives
         )
         return self._group(
