@@ -31,16 +31,21 @@ def look_again(
     """
     stage = recipe.segmentation
     stride = 2 ** (len(stage.widths) - 1)
-    region = _region(scan.grid, stage.spacing_mm, centroids_mm)
-    scan = _around(scan, region).averaged(stage.spacing_mm)
+    target = scan.grid.resampled(stage.spacing_mm)
+    places = target.to_voxel(centroids_mm)
+    region = _box(target, places)
+    scan = _around(scan, target.cropped(*region)).averaged(stage.spacing_mm)
     chunk, context = (round(length / stage.spacing_mm) for length in (_CHUNK_MM, _CONTEXT_MM))
-    width, depth, height = region.shape
-    for low in range(0, height, chunk):
-        high = min(low + chunk, height)
-        start = max(low - context, 0)
-        grid = region.cropped((0, 0, start), (width, depth, min(high + context, height)))
+    reach = max(_MARGIN_MM[2]) / stage.spacing_mm
+    lowest, highest = region[0][2], region[1][2]
+    for low in range(lowest, highest, chunk):
+        high = min(low + chunk, highest)
+        here = places[(places[:, 2] > low - reach) & (places[:, 2] < high + reach)]
+        (left, back, _), (right, front, _) = _box(target, here)  # a bent spine needs less room in parts
+        bottom = max(low - context, lowest)
+        grid = target.cropped((left, back, bottom), (right, front, min(high + context, highest)))
         (fine, *_), padded = run_network(scan, grid, network, recipe, stride)
-        yield Piece(Volume(fine[0], padded), (low - start, high - start))
+        yield Piece(Volume(fine[0], padded), (low - bottom, high - bottom))
 
 
 def _around(scan: Volume, region: Grid) -> Volume:
@@ -52,11 +57,9 @@ def _around(scan: Volume, region: Grid) -> Volume:
     return scan.cropped(start.tolist(), stop.tolist())
 
 
-def _region(own: Grid, spacing_mm: float, centroids_mm: npt.NDArray[np.float64]) -> Grid:
-    """The box around the centroids, as far as it lies in the scan, on a grid of the spacing."""
-    target = own.resampled(spacing_mm)
-    places = target.to_voxel(centroids_mm)
-    before, after = np.array(_MARGIN_MM).T / spacing_mm
+def _box(target: Grid, places: npt.NDArray[np.float64]) -> tuple[list[int], list[int]]:
+    """First voxel and the one behind the last of a box around places, as far as it lies in the grid."""
+    before, after = np.array(_MARGIN_MM).T / target.spacing_mm
     start = np.maximum(np.floor(places.min(axis=0) - before), 0).astype(int)
     stop = np.minimum(np.ceil(places.max(axis=0) + after) + 1, target.shape).astype(int)
-    return target.cropped(start.tolist(), stop.tolist())
+    return start.tolist(), stop.tolist()

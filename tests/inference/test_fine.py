@@ -1,0 +1,48 @@
+"""The second, fine look: every vertebra within reach, and no more of the scan than that needs."""
+
+import numpy as np
+
+from spondyl.inference.fine import look_again
+from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.volume import Grid, Volume
+
+SCAN = Volume(np.zeros((60, 120, 160), np.int16), Grid.from_spacing((60, 120, 160), (3.0, 3.0, 3.0)))
+HEIGHTS_MM = np.arange(60.0, 440.0, 30.0)
+
+
+def pieces(depths_mm):
+    """The pieces of a spine in the middle between left and right, at some depth at each height."""
+    seen = []
+
+    def network(image):
+        seen.append(image.shape[2:])
+        return (np.ones((1, 5, *image.shape[2:]), np.float32),)
+
+    across = np.full(len(HEIGHTS_MM), 90.0)
+    centroids_mm = np.stack([across, depths_mm, HEIGHTS_MM], axis=1)
+    return centroids_mm, list(look_again(SCAN, network, SpondylRecipe(), centroids_mm)), seen
+
+
+def test_every_vertebra_is_covered_wherever_the_spine_bends():
+    depths = 180 + 80 * np.sin(HEIGHTS_MM / 100)
+    centroids, found, _ = pieces(depths)
+    assert len(found) > 1
+    for point in centroids:
+        for reach in np.array(
+            [(0, 0, 0), (45, 0, 0), (-45, 0, 0), (0, 30, 0), (0, -75, 0), (0, 0, 40), (0, 0, -40)]
+        ):
+            inside = []
+            for piece in found:
+                x, y, z = piece.vertebra.grid.to_voxel(point + reach)
+                width, depth, _ = piece.vertebra.grid.shape
+                low, high = piece.core
+                inside.append(0 <= x < width and 0 <= y < depth and low - 0.5 <= z < high - 0.5)
+            assert sum(inside) == 1
+
+
+def test_a_bent_spine_takes_no_more_room_than_its_parts_need():
+    _, _, straight = pieces(np.full(len(HEIGHTS_MM), 180.0))
+    _, _, slanted = pieces(np.linspace(120, 240, len(HEIGHTS_MM)))
+    voxels = [sum(int(np.prod(shape)) for shape in seen) for seen in (straight, slanted)]
+    box = (120 + 115) / 115  # what one box around all of the slanted one would take
+    assert voxels[0] < voxels[1] < 0.85 * box * voxels[0]
