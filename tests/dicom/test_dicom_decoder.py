@@ -114,6 +114,16 @@ def test_time_and_memory_of_a_frame_are_limited(action, reason, replace):
         one.frame(header(), b"x")
 
 
+def test_no_module_comes_from_the_current_folder(tmp_path, monkeypatch):
+    """A user's folder may hold a file with the name of a module, or of one that somebody wants to be run."""
+    for name in ("spondyl", "numpy", "json", "pydicom"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    values = np.random.default_rng(0).integers(0, 4096, (16, 16), np.uint16)
+    with Decoder() as one:
+        np.testing.assert_array_equal(one.frame(header("4.80"), jpeg_ls(values)), values)
+
+
 def test_what_a_library_prints_is_no_answer(replace):
     """GDCM writes to the standard output, too."""
     replace(LIMITS.format(action="import os; os.write(1, b'noise'); import numpy; return numpy.eye(2)"))

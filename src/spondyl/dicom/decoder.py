@@ -119,7 +119,8 @@ def main() -> None:
 
 def _started() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "spondyl.dicom.decoder"],
+        # -P: without the current folder, where a file of the user's may have the name of a module.
+        [sys.executable, "-P", "-m", "spondyl.dicom.decoder"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # where libraries complain about each damaged frame
