@@ -108,10 +108,20 @@ def patient_key(dataset: Dataset) -> str:
 
 def anonymous(line: str, dataset: Dataset) -> str:
     """Free text without the words of the patient's name and number, which somebody may have typed into it."""
-    known = " ".join((*words(dataset, "PatientName"), *words(dataset, "PatientID")))
-    for word in sorted(re.findall(r"[^\W_]{3,}", known), key=len, reverse=True):
-        line = re.sub(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", "", line, flags=re.IGNORECASE)
+    names = re.findall(r"[^\W_]+", " ".join(words(dataset, "PatientName")))
+    known = [name for name in names if len(name) > 1 or _is_caseless(name)]
+    known += re.findall(r"[^\W_]{3,}", " ".join(words(dataset, "PatientID")))
+    for word in sorted(known, key=len, reverse=True):
+        pattern = re.escape(word)
+        if not _is_caseless(word):  # those put no spaces between words
+            pattern = rf"(?<![^\W_]){pattern}(?![^\W_])"
+        line = re.sub(pattern, "", line, flags=re.IGNORECASE)
     return " ".join(line.split())
+
+
+def _is_caseless(word: str) -> bool:
+    """Whether a word is written in a script such as Chinese, where one sign may be a name."""
+    return not word.isascii() and word.lower() == word.upper()
 
 
 def _get(dataset: Dataset, keyword: str) -> Any:
