@@ -59,6 +59,21 @@ def test_retry_and_drop(store, capsys):
         typed(capsys, "retry", "1", "--store", store)
 
 
+def test_retry_all_goes_past_one_that_cannot_be(store, capsys):
+    queue = StudyQueue(store / "queue.sqlite")
+    with queue.database.change() as run:
+        run("UPDATE study SET state = 'failed'")
+    queue.close()
+    Store(store).received(2).mkdir(parents=True)
+    Store(store).received(1).rmdir()
+    app(["node", "queue", "retry", "--all", "--store", str(store)], result_action="return_value")
+    said = capsys.readouterr()
+    assert (said.out, "study 1: its files are deleted" in said.err) == (
+        "study 2: will be tried again\n",
+        True,
+    )
+
+
 def test_no_node_there(tmp_path, capsys):
     with pytest.raises(InputError, match="folder of a node"):
         typed(capsys, "list", "--store", tmp_path)

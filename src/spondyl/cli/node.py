@@ -125,12 +125,19 @@ def retry(
     from spondyl.dicom.node.study import Stage, State
     from spondyl.dicom.node.upkeep import list_studies
     from spondyl.dicom.node.upkeep import retry as retry_study
+    from spondyl.errors import InputError
 
     place, waiting = _open(store)
     failed = list_studies(waiting, [State.FAILED, State.DEAD]) if all_ else []
     for number in [*ids, *(study.id for study in failed if study.stage != Stage.REFUSED)]:
-        retry_study(waiting, place, number)
-        sys.stdout.write(f"study {number}: will be tried again\n")
+        try:
+            retry_study(waiting, place, number)
+        except InputError as error:
+            if number in ids:
+                raise
+            sys.stderr.write(f"{error}\n")  # one of all; the others are tried nevertheless
+        else:
+            sys.stdout.write(f"study {number}: will be tried again\n")
 
 
 @queue.command

@@ -78,7 +78,19 @@ def test_other_machines_only_with_a_list(tmp_path):
 
 
 def test_secrets_are_not_shown(tmp_path):
-    assert "hunter2" not in repr(NodeConfig(store=tmp_path, stow_headers={"Authorization": "hunter2"}))
+    headers = {"Authorization": "hunter2"}
+    assert "hunter2" not in repr(NodeConfig(store=tmp_path, stow_headers=headers, stow="http://me:hunter2@h"))
+
+
+@pytest.mark.parametrize(
+    "line", ["Authorization: Bearer: hunter2", "Authorization: 'hunter2", "hunter2: [", "A: &hunter2 @"]
+)
+def test_what_cannot_be_read_is_not_quoted(tmp_path, line):
+    """The message ends in the journal of the service."""
+    (tmp_path / "node.yaml").write_text(f"store: s\nstow_headers:\n  {line}\n")
+    with pytest.raises(InputError, match=r"not a readable YAML .* in line [34]$") as caught:
+        read_config(tmp_path / "node.yaml")
+    assert "hunter2" not in str(caught.value)
 
 
 PAGE = (Path(__file__).parents[3] / "docs" / "pacs.md").read_text(encoding="utf-8")

@@ -1,8 +1,11 @@
 """The queue by itself: what a study goes through, with a clock that the test sets."""
 
+import threading
+from contextlib import closing
+
 import pytest
 
-from spondyl.dicom.node import NodeConfig
+from spondyl.dicom.node import NodeConfig, upkeep
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.store import Store
 from spondyl.dicom.node.study import Instance, Stage, State
@@ -192,6 +195,49 @@ def test_dropped_is_forgotten(queue, store, clock):
     drop(queue, store, number)
     assert (list_studies(queue), store.studies()) == ([], [])
     assert receive(queue, store, "1")[1] == [True]
+
+
+@pytest.mark.parametrize("change", [drop, retry])
+def test_nobody_begins_what_is_being_changed(queue, store, clock, monkeypatch, change):
+    """Else a study would vanish under the thread that works on it."""
+    number, _ = receive(queue, store, "1")
+    clock.now += 10
+    queue.ripen()
+    claimed, look = [], upkeep._idle
+    with closing(StudyQueue(store.queue, clock)) as node:
+        worker = threading.Thread(target=lambda: claimed.append(node.claim(Stage.PROCESS)))
+
+        def slow_look(*what):
+            found = look(*what)
+            worker.start()
+            worker.join(0.2)
+            assert claimed == []
+            return found
+
+        monkeypatch.setattr(upkeep, "_idle", slow_look)
+        change(queue, store, number)
+        worker.join()
+    assert [study and study.tries for study in claimed] == [None if change is drop else 1]
+
+
+def test_purging_goes_past_a_study_that_is_tried_again(queue, store, clock, tmp_path, monkeypatch):
+    config = NodeConfig(store=tmp_path, remember_days=2)
+    first, second = (receive(queue, store, "1", study=uid)[0] for uid in ("1.1", "1.2"))
+    for number in (first, second):
+        to_done(queue, clock, number)
+    clock.now += 2 * 86400
+    studies = queue.database.studies
+
+    def found(where, *values):
+        rows = studies(where, *values)
+        if "state IN" in where:
+            retried = "UPDATE study SET state = 'processing' WHERE id = ?"
+            queue.database.rows(retried, first)
+        return rows
+
+    monkeypatch.setattr(queue.database, "studies", found)
+    purge(queue, store, config)
+    assert [study.id for study in list_studies(queue)] == [first]
 
 
 def test_old_files_go_first_then_the_record(queue, store, clock, tmp_path):

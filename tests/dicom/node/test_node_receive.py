@@ -20,7 +20,7 @@ from pynetdicom.sop_class import CTImageStorage
 from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.receive import Receiver
-from spondyl.dicom.node.store import Store
+from spondyl.dicom.node.store import Store, hash_file
 from spondyl.dicom.node.study import State
 from spondyl.dicom.node.upkeep import drop, list_studies
 from spondyl.errors import OutputError
@@ -203,6 +203,30 @@ def test_too_large_a_study_is_refused_clearly(listen, limit, words, caplog):
     assert caplog.text.count("refused") == 1
     drop(queue, store, study.id)
     assert statuses(send(config.port, slices[:1])) == [0]
+
+
+@pytest.mark.parametrize("limit", [{"max_instances": 4}, {"max_study_mb": 1}], ids=["instances", "size"])
+def test_a_study_within_the_limits_may_come_again(listen, limit):
+    config, _, queue = listen(**limit)
+    slices = make_slices(4, rows=16 if "max_instances" in limit else 340)
+    assert statuses(send(config.port, slices)) == [0] * 4
+    assert statuses(send(config.port, slices)) == [0] * 4
+    assert list_studies(queue)[0].instances == 4
+
+
+def test_refused_by_one_association_is_refused_for_all(listen, slices, monkeypatch):
+    """Another association brings the study over a limit, while this one is about to place an object."""
+    config, store, queue = listen()
+    send(config.port, slices[:1])
+
+    def refused_meanwhile(file):
+        queue.refuse(1, "too large")
+        store.delete(1)
+        return hash_file(file)
+
+    monkeypatch.setattr("spondyl.dicom.node.receive.hash_file", refused_meanwhile)
+    assert statuses(send(config.port, slices[1:2])) == [0xA700]
+    assert (list_studies(queue)[0].state, store.studies()) == (State.DEAD, [])
 
 
 def test_one_object_without_end_is_cut_off(listen, caplog):

@@ -106,6 +106,39 @@ def test_an_archive_that_refuses_one_object(start, slices, archive):
     assert first != refused == again
 
 
+def test_an_archive_that_has_an_object_already(start, slices, archive):
+    """As after a kill between its answer and our note of it; some archives refuse a second one."""
+    picky = Archive(lambda count: 0x0111 if count == 1 else 0x0000, archive.port)
+    with picky.listening():
+        node = start()
+        send(node.config.port, slices)
+        wait_for(node, State.DONE)
+    assert len(picky.got) == 2
+
+
+def test_whatever_goes_wrong_the_node_goes_on(start, slices, monkeypatch, caplog):
+    ripen, troubles = StudyQueue.ripen, [RuntimeError(NAME)]
+
+    def fails_once(queue):
+        if troubles:
+            raise troubles.pop()
+        return ripen(queue)
+
+    monkeypatch.setattr(StudyQueue, "ripen", fails_once)
+    node = start(send_to=None)
+    send(node.config.port, slices)
+    wait_for(node, State.DONE)
+    assert "process_next: RuntimeError in test_node_run.py:" in caplog.text
+    assert NAME not in caplog.text
+
+
+def test_a_process_that_cannot_be_begun(start, slices):
+    node = start(lambda *_: None, processing_tries=1)  # no process can be given a lambda
+    send(node.config.port, slices)
+    wait_for(node, State.DEAD)
+    assert "Error in reduction.py:" in list_studies(node.queue)[0].error
+
+
 @pytest.mark.parametrize(
     ("trouble", "tries", "words"),
     [("useless", 1, "has no spine"), ("broken", 2, "RuntimeError"), ("hangs", 1, "took longer than")],

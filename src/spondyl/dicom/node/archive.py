@@ -1,17 +1,21 @@
 """What every archive can do, whichever protocol it speaks: be searched without patients, and give CTs."""
 
+import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
+from spondyl.dicom.tags import number, text, words
 from spondyl.errors import InputError, TransferError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["Archive", "FoundStudy", "check_dates", "check_uid", "found_study", "object_path", "some"]
+__all__ = ["Archive", "FoundStudy", "check_dates", "check_uid", "found_studies", "object_path", "series_uids"]
+
+logger = logging.getLogger(__name__)
 
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 _DATES: Final = re.compile(r"(\d{8})?(-(\d{8})?)?")
@@ -84,15 +88,16 @@ def check_uid(uid: str) -> str:
     return uid
 
 
-def some(series: Sequence[str], where: object) -> list[str]:
-    """The UIDs of the CT series of a study, each once.
+def series_uids(answers: "Iterable[Dataset]", where: object) -> list[str]:
+    """The UIDs of the CT series of a study, each once, from the answers to a search.
 
     Raises:
         TransferError: there are none.
     """
-    if not series:
+    found = dict.fromkeys(filter(None, (text(answer, "SeriesInstanceUID") for answer in answers)))
+    if not found:
         raise TransferError(f"{where} has no CT series of this study; check the Study Instance UID")
-    return list(dict.fromkeys(series))
+    return list(found)
 
 
 def object_path(folder: Path, study: str, series: str, uid: str) -> Path:
@@ -104,13 +109,18 @@ def object_path(folder: Path, study: str, series: str, uid: str) -> Path:
     return folder / check_uid(study) / check_uid(series) / f"{check_uid(uid)}.dcm"
 
 
-def found_study(answer: "Dataset") -> FoundStudy:
-    """A study from one answer to a search."""
-    modalities = answer.get("ModalitiesInStudy") or ()
-    count = answer.get("NumberOfStudyRelatedInstances")
-    return FoundStudy(
-        str(answer.StudyInstanceUID),
-        str(answer.get("StudyDate") or ""),
-        (modalities,) if isinstance(modalities, str) else tuple(map(str, modalities)),
-        None if count is None else int(count),
-    )
+def found_studies(answers: "Iterable[Dataset]", where: object) -> list[FoundStudy]:
+    """The studies from the answers to a search; those without a UID cannot be asked for."""
+    found, nameless = [], 0
+    for answer in answers:
+        if not (uid := text(answer, "StudyInstanceUID")):
+            nameless += 1
+            continue
+        count = number(answer, "NumberOfStudyRelatedInstances")
+        modalities = words(answer, "ModalitiesInStudy")
+        found.append(
+            FoundStudy(uid, text(answer, "StudyDate"), modalities, None if count is None else int(count))
+        )
+    if nameless:
+        logger.warning("%s: %d answers without a Study Instance UID left out", where, nameless)
+    return found

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from spondyl.dicom.node.archive import FoundStudy, check_dates, check_uid, found_study, object_path, some
+from spondyl.dicom.node.archive import (
+    FoundStudy,
+    check_dates,
+    check_uid,
+    found_studies,
+    object_path,
+    series_uids,
+)
 from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import Peer
 from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES, caller
@@ -46,7 +53,7 @@ class DicomArchive:
         query = _query("STUDY", StudyDate=check_dates(dates), ModalitiesInStudy=modality)
         query.StudyInstanceUID = ""
         query.NumberOfStudyRelatedInstances = None
-        return [found_study(answer) for answer in self._ask(query)]
+        return found_studies(self._ask(query), self.peer)
 
     def fetch(self, study: str, folder: Path, *, progress: Callable[[int], None] | None = None) -> list[Path]:
         """See :meth:`spondyl.dicom.node.archive.Archive.fetch`; by C-GET."""
@@ -104,7 +111,7 @@ class DicomArchive:
             TransferError: the archive cannot be reached, refuses, or has none.
         """
         query = _query("SERIES", StudyInstanceUID=check_uid(study), Modality="CT", SeriesInstanceUID="")
-        return some([str(answer.SeriesInstanceUID) for answer in self._ask(query)], self.peer)
+        return series_uids(self._ask(query), self.peer)
 
     def _ask(self, query: "Dataset") -> "list[Dataset]":
         with self._calling(_FIND) as association:
@@ -127,6 +134,8 @@ class DicomArchive:
                 yield association
             except ValueError as error:  # pynetdicom's word for a service that was not negotiated
                 raise TransferError(f"{self.peer} does not offer this service") from error
+            except RuntimeError as error:  # and for an association that has ended
+                raise TransferError(f"{self.peer} hung up") from error
 
     def _exhaust(self, answers: "Iterator[tuple[Dataset, Dataset | None]]") -> "list[Dataset]":
         """The matches among the answers.

@@ -107,7 +107,7 @@ class NodeConfig(BaseModel):
     allow: tuple[Title, ...] = ()
     others: Literal["refuse", "drop"] = "refuse"
     send_to: Annotated[Peer, BeforeValidator(_peer)] | None = None
-    stow: str | None = Field(default=None, pattern=r"^https?://")
+    stow: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     stow_headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
     results: tuple[Literal["seg", "sr", "rtstruct", "ct"], ...] = ("seg", "sr")
     deidentify: bool = False
@@ -157,6 +157,10 @@ def read_config(path: Path | None = None, **given: Any) -> NodeConfig:
     if path is not None:
         try:
             settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except yaml.MarkedYAMLError as error:  # its own words quote the line, in which a password may stand
+            mark = error.problem_mark or error.context_mark
+            line = f" in line {mark.line + 1}" if mark else ""
+            raise InputError(f"{path}: not a readable YAML or JSON file: {error.problem}{line}") from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise InputError(f"{path}: not a readable YAML or JSON file: {error}") from error
         if not isinstance(settings, dict):

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from spondyl.dicom.node.send import make_sender
 from spondyl.dicom.node.store import Store
 from spondyl.dicom.node.study import Stage, State, Study
 from spondyl.dicom.node.upkeep import purge
+from spondyl.dicom.node.words import told
 from spondyl.dicom.node.worker import Process, Verdict, run_limited
 from spondyl.errors import SpondylError
 
@@ -129,8 +129,8 @@ class Node:
         while not self._stop.is_set():
             try:
                 worked = step()
-            except (sqlite3.Error, OSError) as error:  # a full disk, mostly: it will not stay full
-                logger.error("%s: %s", step.__name__.strip("_"), type(error).__name__)  # noqa: TRY400
+            except Exception as error:  # a full disk, mostly: it will not stay full, and the node must go on
+                logger.error("%s: %s", step.__name__.strip("_"), told(error))  # noqa: TRY400
                 worked = False
             if not worked:
                 self._stop.wait(pause_s)
@@ -157,8 +157,8 @@ class Node:
             return False
         try:
             self._process_study(study)
-        except OSError as error:
-            self._fail(study, f"the store cannot be written: {error.strerror}")
+        except Exception as error:
+            self._fail(study, told(error))
         return True
 
     def _process_study(self, study: Study) -> None:
@@ -197,7 +197,7 @@ class Node:
         except SpondylError as error:
             self._fail(study, str(error))
         except Exception as error:  # whatever it is, it must not be tried again and again at once
-            self._fail(study, f"{type(error).__name__} while sending")
+            self._fail(study, told(error))
         else:
             after = self.queue.sent(study)
             logger.info("study %d: sent, now %s", study.id, after.state)

@@ -97,6 +97,13 @@ class StudyQueue:
                 )
         return changed
 
+    def size_of(self, study: int, uid: str) -> int | None:
+        """Bytes of an instance on disk; ``None`` if it is not there."""
+        rows = self.database.rows(
+            "SELECT size FROM instance WHERE study = ? AND uid = ? AND present", study, uid
+        )
+        return rows[0][0] if rows else None
+
     def settle(self, studies: Iterable[int], *, complete_in: float) -> None:
         """Their sender said that this was all: they are complete after so many seconds of quiet."""
         with self.database.change() as run:
@@ -112,10 +119,13 @@ class StudyQueue:
                 (reason, self.clock(), study),
             )
 
-    def forget_files(self, study: int) -> None:
-        """The files of a study were deleted; what they were stays known."""
+    def forget_files(self, where: str, *values: object) -> list[int]:
+        """The files of studies that fulfil a condition are to be deleted; what they were stays known."""
         with self.database.change() as run:
-            self._forget_files(run, study)
+            studies = [study.id for study in self.database.studies(where, *values)]
+            for study in studies:
+                self._forget_files(run, study)
+        return studies
 
     @staticmethod
     def _forget_files(run: Run, study: int) -> None:

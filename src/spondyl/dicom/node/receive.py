@@ -19,7 +19,8 @@ from spondyl.dicom.node.contexts import CT_CLASSES, IDLE_S, acceptor, quiet_libr
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.sockets import Connections
 from spondyl.dicom.node.store import Store, hash_file
-from spondyl.dicom.node.study import Instance, Stage
+from spondyl.dicom.node.study import Instance, Stage, Study
+from spondyl.dicom.node.words import told
 from spondyl.errors import OutputError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class Receiver:
         except RefusedError as refused:
             return _status(refused.status, str(refused))
         except (OSError, sqlite3.Error) as error:
-            logger.error("an object could not be stored: %s", type(error).__name__)  # noqa: TRY400
+            logger.error("an object could not be stored: %s", told(error))  # noqa: TRY400
             return _status(_OUT_OF_RESOURCES, "cannot be stored now, send it again later")
         return _SUCCESS
 
@@ -165,13 +166,10 @@ class Receiver:
         file = Path(event.dataset_path)
         study_uid, uid = self._identify(file, command)
         source = event.assoc.requestor.ae_title
-        study = self._queue.open(study_uid, source)
-        size = file.stat().st_size
-        if study.stage == Stage.REFUSED:
-            raise RefusedError(_OUT_OF_RESOURCES, f"study refused: {study.error}"[:64])
-        self._check_limits(study.id, study.instances, study.bytes + size)
-        instance = Instance(uid, hash_file(file), size)
+        instance = Instance(uid, hash_file(file), file.stat().st_size)
         with self._files:
+            study = self._queue.open(study_uid, source)
+            self._check_limits(study, instance)
             self._store.place(file, study.id, uid)
             new = self._queue.add(study.id, instance, source, complete_in=self._config.patience_s)
         brought = self._brought.setdefault(event.assoc, set())
@@ -203,17 +201,20 @@ class Receiver:
         if full:
             raise RefusedError(_OUT_OF_RESOURCES, "disk nearly full, send it again later")
 
-    def _check_limits(self, study: int, instances: int, size: int) -> None:
-        if instances >= self._config.max_instances:
+    def _check_limits(self, study: Study, instance: Instance) -> None:
+        """Give up a study that this instance makes too large; one that is there already adds nothing."""
+        if study.stage == Stage.REFUSED:
+            raise RefusedError(_OUT_OF_RESOURCES, f"study refused: {study.error}")
+        before = self._queue.size_of(study.id, instance.uid)
+        if study.instances + (before is None) > self._config.max_instances:
             reason = f"more than {self._config.max_instances} instances"
-        elif size > self._config.max_study_mb * 1e6:
+        elif study.bytes - (before or 0) + instance.size > self._config.max_study_mb * 1e6:
             reason = f"larger than {self._config.max_study_mb} MB"
         else:
             return
-        logger.error("study %d: refused: %s", study, reason)
-        with self._files:
-            self._queue.refuse(study, reason)
-            self._store.delete(study)
+        logger.error("study %d: refused: %s", study.id, reason)
+        self._queue.refuse(study.id, reason)
+        self._store.delete(study.id)
         raise RefusedError(_OUT_OF_RESOURCES, f"study refused: {reason}")
 
     def _watch_size(self, event: "Event") -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import NodeConfig, Peer
 from spondyl.dicom.node.contexts import caller, contexts_for
+from spondyl.dicom.node.words import address
 from spondyl.errors import MissingDependencyError, TransferError
 
 __all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client"]
@@ -15,6 +16,8 @@ __all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client"]
 logger = logging.getLogger(__name__)
 
 _TIMEOUT_S: Final = 120
+_STORED: Final = (0x0000, 0x0111)
+"""Success, and "duplicate SOP instance" (PS3.7 annex C): UIDs come from the content, so it is there."""
 _STORED_CONFUSED: Final = 0xB000
 """Statuses from here to 0xBFFF are warnings: stored, though something was changed."""
 
@@ -59,7 +62,7 @@ def send_dicom(files: Sequence[Path], peer: Peer, *, title: str) -> Iterator[Pat
             code: Any = answer.get("Status")
             if code is None:
                 raise TransferError(f"{peer} gave no answer to an object")
-            if code != 0 and not _STORED_CONFUSED <= code <= 0xBFFF:
+            if code not in _STORED and not _STORED_CONFUSED <= code <= 0xBFFF:
                 raise TransferError(f"{peer} refuses an object with status 0x{code:04X}")
             yield file
 
@@ -81,9 +84,9 @@ def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None 
         except (OSError, ValueError) as error:  # requests' own errors are kinds of OSError
             status = getattr(getattr(error, "response", None), "status_code", None)
             how = f"answers HTTP status {status}" if status else "cannot be reached"
-            raise TransferError(f"{url} {how}") from error
+            raise TransferError(f"{address(url)} {how}") from error
         if answer is None or answer.get("FailedSOPSequence"):  # Orthanc names it even when it is empty
-            raise TransferError(f"{url} refuses an object")
+            raise TransferError(f"{address(url)} refuses an object")
         yield file
 
 

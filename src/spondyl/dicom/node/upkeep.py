@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 from spondyl.dicom.node.config import NodeConfig
 from spondyl.dicom.node.queue import StudyQueue
@@ -32,13 +33,13 @@ def retry(queue: StudyQueue, store: Store, study: int) -> Study:
     Raises:
         InputError: there is no such study, it is at work, or its files are gone.
     """
-    found = _idle(queue, study)
-    to_send = found.stage == Stage.SEND and found.state != State.DONE
-    folder = store.results(study) if to_send else store.received(study)
-    if found.stage == Stage.REFUSED or not folder.is_dir():
-        raise InputError(f"study {study}: its files are deleted; drop it and let it be sent again")
-    state, stage = (State.SENDING, Stage.SEND) if to_send else (State.QUEUED, Stage.PROCESS)
     with queue.database.change() as run:
+        found = _idle(queue, study)
+        to_send = found.stage == Stage.SEND and found.state != State.DONE
+        folder = store.results(study) if to_send else store.received(study)
+        if found.stage == Stage.REFUSED or not found.instances or not folder.is_dir():
+            raise InputError(f"study {study}: its files are deleted; drop it and let it be sent again")
+        state, stage = (State.SENDING, Stage.SEND) if to_send else (State.QUEUED, Stage.PROCESS)
         run(
             "UPDATE study SET state = ?, stage = ?, tries = 0, error = '', due = ?, changed = ? WHERE id = ?",
             (state, stage, queue.clock(), queue.clock(), study),
@@ -52,8 +53,8 @@ def drop(queue: StudyQueue, store: Store, study: int) -> None:
     Raises:
         InputError: there is no such study, or it is at work.
     """
-    _idle(queue, study)
     with queue.database.change() as run:
+        _idle(queue, study)
         run("DELETE FROM study WHERE id = ?", (study,))
     store.delete(study)
 
@@ -62,18 +63,19 @@ def purge(queue: StudyQueue, store: Store, config: NodeConfig) -> None:
     """Delete the files of studies finished long ago, all of those remembered too long, and lost folders."""
     now = queue.clock()
     finished = "state = 'done' AND instances > 0 AND max(changed, complete) <= ?"
-    for study in queue.database.studies(finished, now - config.keep_hours * 3600):
-        queue.forget_files(study.id)
-        store.delete(study.id)
+    for number in queue.forget_files(finished, now - config.keep_hours * 3600):
+        store.delete(number)
     ended = "(state IN ('done', 'dead') OR revision = 0) AND max(changed, complete) <= ?"
     for study in queue.database.studies(ended, now - config.remember_days * 86400):
-        drop(queue, store, study.id)
+        with suppress(InputError):  # somebody had it tried again, or dropped it, meanwhile
+            drop(queue, store, study.id)
     lost = set(store.studies())  # before looking at the queue: a study is begun there first
     for number in lost - {row[0] for row in queue.database.rows("SELECT id FROM study")}:
         store.delete(number)
 
 
 def _idle(queue: StudyQueue, study: int) -> Study:
+    """A study that nobody works on; nobody begins to before the end of a transaction around this."""
     found = queue.get(study)
     if found is None:
         raise InputError(f"study {study}: not in the queue of this node")

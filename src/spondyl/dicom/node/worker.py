@@ -11,13 +11,13 @@ import os
 import signal
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from spondyl.dicom.node.words import anonymous, told
 from spondyl.errors import InputError, SpondylError
 
 __all__ = ["Outcome", "Process", "Verdict", "run_limited"]
@@ -29,22 +29,6 @@ It can be pickled; raises an :class:`~spondyl.errors.SpondylError` for a study t
 
 _LOOK_S: Final = 0.2
 """Between two looks at the clock and at the wish to stop."""
-
-_IDENTITY: Final = [
-    "PatientName",
-    "PatientID",
-    "OtherPatientIDs",
-    "PatientBirthDate",
-    "AccessionNumber",
-    "StudyInstanceUID",
-    "SeriesInstanceUID",
-    "SOPInstanceUID",
-    "SeriesDescription",
-    "StudyDescription",
-    "PatientComments",
-    "ReferringPhysicianName",
-    "InstitutionName",
-]
 
 
 class Verdict(StrEnum):
@@ -116,14 +100,13 @@ def _work(process: Process, study: Path, results: Path, connection: Any) -> None
     try:
         process(study, results)
     except InputError as error:
-        outcome = Verdict.USELESS, _anonymous(str(error), study)
+        outcome = Verdict.USELESS, anonymous(str(error), study)
     except SpondylError as error:
-        outcome = Verdict.BROKEN, _anonymous(str(error), study)
+        outcome = Verdict.BROKEN, anonymous(str(error), study)
     except MemoryError:
         outcome = Verdict.BROKEN, "not enough memory for this study"
-    except Exception as error:  # its words may hold anything, so only its kind and place are told
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        outcome = Verdict.BROKEN, f"{type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+    except Exception as error:
+        outcome = Verdict.BROKEN, told(error)
     else:
         outcome = Verdict.DONE, ""
     connection.send(outcome)
@@ -146,26 +129,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])
         os._exit(1)
-
-
-def _anonymous(text: str, study: Path) -> str:
-    """The text without the values of the headers that tell whose study it is, and without the folder."""
-    for value in sorted(_values(sorted(study.glob("*"))), key=len, reverse=True):
-        text = text.replace(value, "[...]")
-    return text.replace(str(study), "study")
-
-
-def _values(files: Iterable[Path]) -> set[str]:
-    """Values that identify, and their words; short ones are too common to be telling."""
-    from pydicom import dcmread
-
-    found: set[str] = set()
-    for file in files:
-        try:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=[*_IDENTITY])
-            for element in header:
-                for value in element.value if element.VM > 1 else [element.value]:
-                    found.update((str(value), *str(value).replace("^", " ").split()))
-        except Exception:  # noqa: S112 - an unreadable header tells nobody's name
-            continue
-    return {value for value in found if len(value) > 2}
