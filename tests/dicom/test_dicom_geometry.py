@@ -175,6 +175,8 @@ def test_localizer_and_reformat_within_a_series(tmp_path):
         ({"tilt_deg": 60.0}, "beside each other"),
         ({"origin": (1e9, 0, 0)}, "from the origin"),
         ({"pixel_mm": (0.0, 0.0)}, "expected 0.01 to 30 mm"),
+        ({"pixel_mm": (29.0, 170.0)}, "expected 0.01 to 30 mm"),
+        ({"hu": blobs((110, 8, 8)), "heights_mm": tuple(29.0 * n for n in range(110))}, "longer than 3000"),
         ({"axes": (1, 0, 0, 1, 0, 0)}, "not perpendicular"),
     ],
 )

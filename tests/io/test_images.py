@@ -256,6 +256,21 @@ def test_impossible_headers_are_refused_before_memory_is_taken(tmp_path, kind):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing_mm", "reason"),
+    [
+        ((140, 140, 8), (9, 9, 9), "a scan of 1260 x 1260 x 72 mm; no CT is wider than 1200 mm"),
+        ((8, 8, 101), (2, 2, 30), "longer than 3000 mm"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a.nii.gz", "a.mha"])
+def test_scans_larger_than_any_ct_are_refused(tmp_path, name, shape, spacing_mm, reason):
+    """A few bytes of such a scan would take gigabytes on the grids of the networks."""
+    write_image(ct_like(Grid.from_spacing(shape, spacing_mm)), tmp_path / name)
+    with pytest.raises(ImageError, match=reason):
+        read_image(tmp_path / name)
+
+
 def test_a_compressed_header_cannot_ask_for_more_than_the_file_may_hold(tmp_path):
     nifti(tmp_path / "a.nii", CT.data, dim=(3, 1000, 1000, 1000, 1, 1, 1, 1))
     (tmp_path / "a.nii.gz").write_bytes(gzip.compress((tmp_path / "a.nii").read_bytes()))

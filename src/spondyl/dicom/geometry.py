@@ -15,7 +15,7 @@ import numpy.typing as npt
 from spondyl.dicom.duplicates import one_per_place
 from spondyl.dicom.slices import Slice
 from spondyl.errors import ImageError
-from spondyl.io.checks import MAX_VOXELS, SPACING_RANGE_MM
+from spondyl.io.checks import MAX_VOXELS, check_extent
 from spondyl.volume import Grid
 
 __all__ = ["MAX_GAP_MM", "Stack", "arrange"]
@@ -79,8 +79,8 @@ def arrange(slices: Sequence[Slice]) -> Stack:
     places, step, more = _even_places(corners @ normal)
     notes += more
     spacing = (kept[0].pixel_mm[1], kept[0].pixel_mm[0], step)
-    _check_spacing(spacing)
     rows, columns = kept[0].shape
+    check_extent((columns, rows, int(places[-1]) + 1), spacing)
     start, shifts, canvas = _straightened(corners, places * step, (row, column, normal), spacing[:2])
     if canvas:
         notes.append(f"slices moved in their planes by up to {canvas:.1f} mm, since the gantry was tilted")
@@ -189,10 +189,3 @@ def _straightened(
         (drift - low) / pixel_mm,
         float(np.ptp(drift, axis=0).max()),
     )
-
-
-def _check_spacing(spacing_mm: Sequence[float]) -> None:
-    low, high = SPACING_RANGE_MM
-    if not all(low <= size <= high for size in spacing_mm):
-        found = " x ".join(f"{size:.4g}" for size in spacing_mm)
-        raise ImageError(f"voxels of {found} mm; expected {low:g} to {high:g} mm")

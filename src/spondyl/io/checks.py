@@ -1,5 +1,6 @@
 """What a header may ask for: looked at before memory is taken, since a few bytes may ask for terabytes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,18 @@ from spondyl.errors import ImageError
 from spondyl.flag import Flag
 from spondyl.volume import Grid
 
-__all__ = ["MAX_VOXELS", "NO_ORIENTATION", "SPACING_RANGE_MM", "check_shape", "check_size", "checked_grid"]
+__all__ = ["MAX_VOXELS", "NO_ORIENTATION", "check_extent", "check_shape", "check_size", "checked_grid"]
 
 MAX_VOXELS = 2**31
 """Ten times a whole-body CT at 1 mm in plane; more is taken for a damaged header."""
 
 SPACING_RANGE_MM = (0.01, 30.0)
 """Voxel sizes outside are taken for another unit or a damaged header."""
+
+_LONGEST_MM = 3000.0
+_WIDEST_MM = 1200.0
+"""No gantry takes more, and no table is longer: networks would need memory for all that space, however few
+voxels there are."""
 
 _GZIP_LIMIT = 1032
 """Bytes that one compressed byte can hold at most (Deflate; zlib's technical notes)."""
@@ -79,14 +85,34 @@ def checked_grid(path: Path, shape: tuple[int, int, int], affine: npt.NDArray[np
 
     Raises:
         ImageError: the affine is not finite and invertible, or a voxel size is outside
-            :data:`SPACING_RANGE_MM`.
+            :data:`SPACING_RANGE_MM`, or the scan is larger than a CT can be.
     """
     try:
         grid = Grid(shape, affine)
     except ImageError as error:
         raise ImageError(f"{path}: {error}; damaged header") from error
-    low, high = SPACING_RANGE_MM
-    if not all(low <= size <= high for size in grid.spacing_mm):
-        found = " x ".join(f"{size:.4g}" for size in grid.spacing_mm)
-        raise ImageError(f"{path}: voxels of {found} mm; expected {low:g} to {high:g} mm (is the unit mm?)")
+    try:
+        check_extent(shape, grid.spacing_mm)
+    except ImageError as error:
+        raise ImageError(f"{path}: {error}") from error
     return grid
+
+
+def check_extent(shape: Sequence[int], spacing_mm: Sequence[float]) -> None:
+    """Refuse voxels and scans of sizes that no CT in millimetres has.
+
+    Raises:
+        ImageError: a voxel size is outside :data:`SPACING_RANGE_MM`, or the scan wider or longer than a CT.
+    """
+    low, high = SPACING_RANGE_MM
+    if not all(low <= size <= high for size in spacing_mm):
+        found = " x ".join(f"{size:.4g}" for size in spacing_mm)
+        raise ImageError(f"voxels of {found} mm; expected {low:g} to {high:g} mm (is the unit mm?)")
+    sides_mm = [n * size for n, size in zip(shape, spacing_mm, strict=True)]
+    _, wider, longest = sorted(sides_mm)
+    if wider > _WIDEST_MM or longest > _LONGEST_MM:
+        found = " x ".join(f"{side:.0f}" for side in sides_mm)
+        raise ImageError(
+            f"a scan of {found} mm; no CT is wider than {_WIDEST_MM:.0f} mm"
+            f" or longer than {_LONGEST_MM:.0f} mm (is the unit mm?)"
+        )
