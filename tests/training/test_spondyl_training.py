@@ -1,5 +1,6 @@
 """The default recipe from a data set on disk to a spine, with toy networks."""
 
+import shutil
 from dataclasses import replace
 
 import nibabel as nib
@@ -63,6 +64,21 @@ def test_a_wrong_validation_folder_is_told_before_the_training(dataset, tmp_path
     options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints")
     with pytest.raises(DatasetError, match="nowhere"):
         train_spondyl("detection", dataset, tmp_path / "nowhere", tmp_path / "model", RECIPE, options)
+
+
+def test_validation_scans_that_are_learnt_from_are_told(dataset, tmp_path, monkeypatch, caplog):
+    def stop(*_, **__):
+        raise DatasetError("enough")
+
+    monkeypatch.setattr("spondyl.training.spondyl.train_stage", stop)
+    other = tmp_path / "other"
+    shutil.copytree(dataset, other)
+    for path in other.glob("case1*"):
+        path.rename(other / path.name.replace("case1", "case2"))
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints")
+    with pytest.raises(DatasetError, match="enough"):
+        train_spondyl("detection", dataset, other, tmp_path / "model", RECIPE, options)
+    assert "1 of 2 validation scans bear names of training scans (case0)" in caplog.text
 
 
 def test_training_goes_on_from_a_model_and_learns_masks_from_a_teacher(dataset, tmp_path):

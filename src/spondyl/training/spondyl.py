@@ -1,5 +1,6 @@
 """Training both stages of the ``spondyl`` recipe from data sets, and writing the model folder."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -28,6 +29,8 @@ from spondyl.training.teacher import taught, teacher
 from spondyl.training.team import Team
 
 __all__ = ["STILL", "train_spondyl", "write_spondyl_model"]
+
+logger = logging.getLogger(__name__)
 
 STILL = AugmentationSettings(
     rotation_deg=0, scale=(1, 1), stretch=0, elastic_mm=0, mirror=0, field_of_view=0,
@@ -93,9 +96,11 @@ def train_spondyl(
     spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
     checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
     with team.leader_first():
+        unseen: list[str] = []
         if team.leads:  # for later, so that nobody trains for hours to learn of a wrong folder
-            prepare_dataset(validation, store, spacing_mm, options.workers)
+            unseen = [case.name for case in prepare_dataset(validation, store, spacing_mm, options.workers)]
         cases = _prepare(stage, training, store, recipe, options, spacing_mm)
+        _remark_on_seen(unseen, [case.name for case in cases.scans])
         if team.leads and not options.resume:
             checkpoint.unlink(missing_ok=True)
     stream = PatchStream(
@@ -125,6 +130,19 @@ def train_spondyl(
         }
         scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
         return write_spondyl_model(model, {stage: network}, recipe, about, scores)
+
+
+def _remark_on_seen(held: list[str], learnt: list[str]) -> None:
+    """Say if validation scans are training scans too."""
+    seen = sorted(set(held) & set(learnt))
+    if seen:
+        logger.warning(
+            "%d of %d validation scans bear names of training scans (%s); losses of scans that were learnt from"
+            " say nothing about new ones",
+            len(seen),
+            len(held),
+            ", ".join(seen[:3]) + (", ..." if len(seen) > 3 else ""),
+        )
 
 
 def _prepare(
