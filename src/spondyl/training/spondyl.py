@@ -137,8 +137,8 @@ def _remark_on_seen(held: list[str], learnt: list[str]) -> None:
     seen = sorted(set(held) & set(learnt))
     if seen:
         logger.warning(
-            "%d of %d validation scans bear names of training scans (%s); losses of scans that were learnt from"
-            " say nothing about new ones",
+            "%d of %d validation scans bear names of training scans (%s); losses of scans that were learnt"
+            " from say nothing about new ones",
             len(seen),
             len(held),
             ", ".join(seen[:3]) + (", ..." if len(seen) > 3 else ""),
