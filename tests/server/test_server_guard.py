@@ -114,7 +114,9 @@ def test_a_wrong_host_is_refused(idle):
     assert idle.get("/", headers={"Host": "evil.example"}).status_code == 403
 
 
-@pytest.mark.parametrize("path", ["/", "/api/cases", "/api/nothing", "/docs", "/openapi.json"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api/cases", "/api/nothing", "/docs", "/openapi.json", "/page/main.js"]
+)
 def test_every_answer_is_guarded(idle, path):
     headers = idle.get(path).headers
     assert "default-src 'none'" in headers["content-security-policy"]
@@ -122,7 +124,7 @@ def test_every_answer_is_guarded(idle, path):
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert "access-control-allow-origin" not in headers
-    assert ("no-store" in headers.get("cache-control", "")) is path.startswith("/api/")
+    assert headers["cache-control"] == ("no-store" if path.startswith("/api/") else "no-cache")
 
 
 @pytest.mark.parametrize(

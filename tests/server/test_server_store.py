@@ -1,6 +1,7 @@
 """Cases in SQLite: states, order, and what a restart makes of them."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -101,6 +102,18 @@ def test_everybody_hears_of_every_change(path):
     store.close()
 
 
+def test_a_case_deleted_as_soon_as_it_is_told_of(path):
+    """The thread that claims cases must not stumble over it: nobody would start it again."""
+    store = Store(path, lambda case: told.append(case) or (len(told) == 2 and store.delete(case)))
+    told = []
+    assert store.add("a", "A").id == "a"
+    assert (store.claim().id, store.claim()) == ("a", None)
+    told = ["the next one is deleted at once"]
+    assert store.add("b", "B").id == "b"
+    assert store.find() == []
+    store.close()
+
+
 def test_a_table_of_an_earlier_version_is_brought_up_to_date(path):
     Store(path).close()
     old = sqlite3.connect(path)
@@ -112,6 +125,14 @@ def test_a_table_of_an_earlier_version_is_brought_up_to_date(path):
     assert [(case.id, case.revision) for case in store.find()] == [("a", 0)]
     assert store.add("b", "B").revision == 0
     store.close()
+
+
+def test_cleaning_what_is_being_deleted(tmp_path, monkeypatch):
+    """The folder goes in the moment between two looks."""
+    files = DataFolder(tmp_path).case("a")
+    files.clean()
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)
+    files.clean()
 
 
 def test_leftovers_are_swept(tmp_path):

@@ -84,6 +84,10 @@ def test_bytes_arrive_as_they_were(small):
         (["a.b.nii"], "a.b"),
         (["C:\\x\\scan.MHA"], "scan"),
         (["series/IM1", "series/IM2"], "series"),
+        (["patient/DICOM/S1/IM1", "patient/DICOM/S2/IM1"], "patient"),  # what was dropped
+        (["/../patient/IM1", "x"], "patient"),
+        (["/", "x"], "scan"),
+        (["folder/scan.nii.gz"], "scan"),
         (["IM1", "IM2"], "IM1"),
         (["../.."], "scan"),
         (["<b>\x00\n\u202e</b>.zip"], "b>"),

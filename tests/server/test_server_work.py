@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import httpx
@@ -20,7 +21,7 @@ from server_client import running, send, settled
 from spondyl.errors import InputError
 from spondyl.server import Settings, serve
 from spondyl.server.dispatcher import Dispatcher, _why_ended
-from spondyl.server.layout import DataFolder
+from spondyl.server.layout import CaseFiles, DataFolder
 from spondyl.server.store import Store
 from spondyl.server.worker import _told
 
@@ -67,6 +68,55 @@ def test_a_worker_that_dies_fails_its_case_alone(working, scan):
     info = settled(working, case)
     assert (info["state"], "lack of memory" in info["error"]) == ("failed", True)
     assert settled(working, send(working, scan).json()["id"])["state"] == "done"
+
+
+def test_a_worker_that_leaves_takes_no_further_case(working, scan, monkeypatch):
+    """One that has grown ends after its case; the next one goes to a new one."""
+    code = "import spondyl.server.worker as w; w._GROWN_KB = 0; w.main()"
+    start = subprocess.Popen
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **how: start([words[0], "-c", code], **how))
+    for process in workers():
+        process.kill()
+    cases = [send(working, scan).json()["id"] for _ in range(2)]
+    assert [settled(working, case).get("error") for case in cases] == [None, None]
+    wait_for(lambda: not workers())
+
+
+def test_an_answer_to_one_case_is_not_taken_for_the_next(working, scan, monkeypatch):
+    """What the server itself stumbles over in the middle of a case."""
+    move = working.context.store.move
+
+    def broken(case, start, end, **values):
+        if case == cases[0] and end == "running":
+            raise RuntimeError("no such thing")
+        return move(case, start, end, **values)
+
+    monkeypatch.setattr(working.context.store, "move", broken)
+    with working.context.dispatcher._lock:  # so that nothing begins before both are known
+        cases = [send(working, scan).json()["id"] for _ in range(2)]
+    first, second = (settled(working, case) for case in cases)
+    assert (first["state"], "no such thing" in first["error"]) == ("failed", True)
+    assert (second["state"], second["error"]) == ("done", None)
+
+
+def test_who_waits_for_one_case_does_not_stop_the_others(working, kept, case):
+    """Two requests about a case that is being exported, and one about another."""
+    with ThreadPoolExecutor(2) as pool:
+        with working.context.alone(case[-32:]):
+            waiting = [pool.submit(working.post, f"{case}/undo") for _ in range(2)]
+            time.sleep(0.2)
+            assert working.get(f"{kept}/result").status_code == 200
+            assert not any(one.done() for one in waiting)
+        assert {one.result().status_code for one in waiting} == {422}
+
+
+def test_what_nobody_expected_is_told_as_everything_else(idle, monkeypatch):
+    monkeypatch.setattr(Store, "find", lambda *_: 1 / 0)
+    answer = idle.get("/api/cases")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        500,
+        "the server failed unexpectedly; its log says why",
+    )
 
 
 def test_a_page_hears_of_every_state(working, scan):
@@ -208,14 +258,20 @@ def test_an_address_in_use_is_told(tmp_path):
 
 @pytest.mark.parametrize("where", ["upload/00000.nii.gz", "unpacked/a/b.nii", "result/mask.nii.gz"])
 def test_errors_speak_of_the_senders_file(tmp_path, where):
-    from spondyl.server.layout import CaseFiles
-
     files = CaseFiles(tmp_path / "cases" / "0123")
     files.upload.mkdir(parents=True)
     (files.upload / "00000.nii.gz").touch()
     told = _told(f"{files.folder / where}: truncated", files, "patient")
     assert str(tmp_path) not in told
     assert told.endswith(": truncated")
+
+
+def test_numbers_in_errors_are_no_names(tmp_path):
+    files = CaseFiles(tmp_path / "0123")
+    files.upload.mkdir(parents=True)
+    (files.upload / "00000").touch()
+    told = _told(f"{files.upload}/00000: 1000000 bytes, expected more (00000, 00000.5)", files, "patient")
+    assert told == "patient: 1000000 bytes, expected more (patient, 00000.5)"
 
 
 def test_a_case_whose_folder_is_gone_is_forgotten(tmp_path, scan):

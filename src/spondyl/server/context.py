@@ -3,10 +3,10 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, to_thread
@@ -25,6 +25,12 @@ from spondyl.server.store import Case, Store
 __all__ = ["CaseId", "Context", "Here", "stream_file"]
 
 T = TypeVar("T")
+
+_SEATS: Final = 2
+"""Works of seconds at once."""
+
+_MOST_WAITING: Final = 100
+"""Threads for requests that read files or wait; further requests wait without one."""
 
 CaseId = Annotated[str, PathParameter(pattern="^[0-9a-f]{32}$", description="Of a case.")]
 
@@ -48,21 +54,28 @@ class Context:
     events: Events
     _locks: "WeakValueDictionary[str, _Lock]" = field(default_factory=WeakValueDictionary)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _seats: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(_SEATS))
     _limit: CapacityLimiter | None = None
 
-    async def heavily(self, work: Callable[..., T], *arguments: Any) -> T:
-        """Run in a thread what takes seconds; two at a time, so that the rest of the API still answers."""
+    async def aside(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run in a thread what reads files or may have to wait for others, so that the API still answers."""
         if self._limit is None:
-            self._limit = CapacityLimiter(2)
+            self._limit = CapacityLimiter(_MOST_WAITING)
         return await to_thread.run_sync(work, *arguments, limiter=self._limit)
 
     @contextmanager
-    def alone(self, case: str) -> Iterator[None]:
-        """Be the only one who reads or changes the result of a case."""
+    def alone(self, case: str, *, heavy: bool = False) -> Iterator[None]:
+        """Be the only one who reads or changes the result of a case.
+
+        Args:
+            case: Its id.
+            heavy: The work takes seconds of processor time: few at once, whatever case they are about. Who
+                waits for a case takes no seat, so that work on others goes on.
+        """
         with self._guard:
             lock = self._locks.get(case) or _Lock()
             self._locks[case] = lock
-        with lock.lock:
+        with lock.lock, self._seats if heavy else nullcontext():
             yield
 
     def case(self, case: str) -> Case:

@@ -94,10 +94,16 @@ class Dispatcher:
             found = summary(Result.read(files.result / "result.json")) if "done" in answer else {}
         except Exception as error:  # the others go on, whatever becomes of one
             logger.exception("case %s", case.id)
-            answer, found = {"failed": f"the worker cannot be reached, or left no result: {error}"}, {}
-        finally:
-            with self._lock:
-                self._current = None
+            found = {}
+            # "leaving": what it may still say would be taken for an answer about the next case
+            answer = {
+                "failed": f"the worker cannot be reached, or left no result: {error}",
+                "leaving": True,
+            }
+        with self._lock:
+            self._current = None
+            if answer.get("leaving"):
+                self._kill()
         if self._stopping:
             return
         if "done" in answer:

@@ -50,6 +50,8 @@ _MEANINGS: Final = {
     507: "The disk of the server is full.",
 }
 
+_UNEXPECTED: Final = "the server failed unexpectedly; its log says why"
+
 
 def answers(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route, for OpenAPI."""
@@ -82,6 +84,7 @@ def add_error_answers(app: FastAPI, root: Path) -> None:
     app.add_exception_handler(SpondylError, answer(lambda _: 507, told))
     app.add_exception_handler(OSError, answer(lambda _: 507, _disk_trouble))
     app.add_exception_handler(sqlite3.OperationalError, answer(lambda _: 507, _disk_trouble))
+    app.add_exception_handler(Exception, answer(lambda _: 500, lambda _: _UNEXPECTED))
 
 
 def _disk_trouble(error: OSError | sqlite3.OperationalError) -> str:

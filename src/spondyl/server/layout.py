@@ -63,7 +63,11 @@ class CaseFiles:
 
     def clean(self) -> None:
         """Delete all but what was sent, before a new attempt and after a cancelled one."""
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
+        try:
+            there = list(self.folder.iterdir())
+        except FileNotFoundError:  # the whole case is deleted, perhaps at this moment
+            return
+        for path in there:
             if path.name != "upload":
                 _remove(path)
 

@@ -92,7 +92,7 @@ async def get_case(case: CaseId, here: Here) -> CaseInfo:
 async def cancel_case(case: CaseId, here: Here) -> CaseInfo:
     """Stop a case that is queued or running."""
     found = here.case(case)
-    if not await here.heavily(here.dispatcher.cancel, case):
+    if not await here.aside(here.dispatcher.cancel, case):
         raise ApiError(409, f"only a queued or running case can be cancelled; this one is {found.state}")
     return here.describe(here.case(case))
 
@@ -111,7 +111,7 @@ async def retry_case(case: CaseId, here: Here) -> CaseInfo:
 async def delete_case(case: CaseId, here: Here) -> Response:
     """Delete a case with its scan and all its files; a running one is stopped first."""
     here.case(case)
-    await here.heavily(_delete, case, here)
+    await here.aside(_delete, case, here)
     return Response(status_code=204)
 
 

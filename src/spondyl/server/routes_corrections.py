@@ -44,19 +44,19 @@ async def correct(
     case: CaseId, correcting: Correcting, here: Here, answer: Response, seen: Seen = None
 ) -> Result:
     """Correct a result; gives it as it is now. What was taken back before can no longer be made again."""
-    return _tagged(answer, await here.heavily(_correct, case, here, seen, _change_of(correcting)))
+    return _tagged(answer, await here.aside(_correct, case, here, seen, _change_of(correcting)))
 
 
 @router.post("/undo")
 async def undo(case: CaseId, here: Here, answer: Response, seen: Seen = None) -> Result:
     """Take the last correction back."""
-    return _tagged(answer, await here.heavily(_undo, case, here, seen))
+    return _tagged(answer, await here.aside(_undo, case, here, seen))
 
 
 @router.post("/redo")
 async def redo(case: CaseId, here: Here, answer: Response, seen: Seen = None) -> Result:
     """Make the correction again that was taken back last."""
-    return _tagged(answer, await here.heavily(_redo, case, here, seen))
+    return _tagged(answer, await here.aside(_redo, case, here, seen))
 
 
 def _change_of(correcting: Correcting) -> Change:
@@ -84,14 +84,14 @@ def _change_of(correcting: Correcting) -> Change:
 
 
 def _correct(case: str, here: Context, seen: str | None, change: Change) -> Revised:
-    with here.alone(case):
+    with here.alone(case, heavy=True):
         files, before = _before(case, here, seen)
         after = change(files.result, _scan(files, before, here))
         return after, record(case, here, after, undone=[])
 
 
 def _undo(case: str, here: Context, seen: str | None) -> Revised:
-    with here.alone(case):
+    with here.alone(case, heavy=True):
         files, before = _before(case, here, seen)
         after = corrections.undo(files.result, image=_scan(files, before, here))
         undone = [*here.case(case).undone, before.history[-1].model_dump(mode="json")]
@@ -99,7 +99,7 @@ def _undo(case: str, here: Context, seen: str | None) -> Revised:
 
 
 def _redo(case: str, here: Context, seen: str | None) -> Revised:
-    with here.alone(case):
+    with here.alone(case, heavy=True):
         files, before = _before(case, here, seen)
         undone = here.case(case).undone
         if not undone:

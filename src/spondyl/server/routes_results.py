@@ -1,15 +1,12 @@
 """Results: what was found, as a page and a program want it."""
 
-import os
 import tempfile
-import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from starlette.background import BackgroundTask
 
 from spondyl.errors import InputError
 from spondyl.export import FORMATS, chosen_formats
@@ -22,8 +19,9 @@ from spondyl.server.layout import CaseFiles
 from spondyl.server.recording import caught_up
 from spondyl.server.schemas import ExportFormat, tag_of
 from spondyl.server.strips import Plane, Strip, place_vertebrae
+from spondyl.server.zips import send_once, writing_zip
 
-__all__ = ["file_answer", "router", "temporary_zip"]
+__all__ = ["file_answer", "router"]
 
 router = APIRouter(prefix="/api/cases/{case}", tags=["results"])
 
@@ -38,7 +36,7 @@ def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
 @router.get("/result", responses=answers(404, 409, 422))
 async def get_result(case: CaseId, here: Here, answer: Response) -> Result:
     """What was found: the content of ``result.json``. Its ETag goes into ``If-Match`` of corrections."""
-    result, revision = await here.heavily(_result, case, here)
+    result, revision = await here.aside(_result, case, here)
     answer.headers["ETag"] = tag_of(revision)
     return result
 
@@ -76,20 +74,20 @@ async def get_strip(case: CaseId, plane: Plane, here: Here) -> StreamingResponse
 @router.get("/strip/{plane}.json", responses=answers(404, 409, 422))
 async def get_strip_place(case: CaseId, plane: Plane, here: Here) -> Strip:
     """Where the picture lies in the patient, and where every vertebra is in it."""
-    result, _ = await here.heavily(_result, case, here)
+    result, _ = await here.aside(_result, case, here)
     return place_vertebrae(here.done(case).strip(plane, ".json"), result)
 
 
 @router.get("/files/{name}", response_class=StreamingResponse, responses=answers(404, 409, 422))
 async def get_file(case: CaseId, name: str, here: Here) -> StreamingResponse:
     """A file of the result by its name, such as ``mask.nii.gz``."""
-    return await here.heavily(_file, case, name, here)
+    return await here.aside(_file, case, name, here)
 
 
 @router.get("/formats", responses=answers(404, 409, 422))
 async def list_formats(case: CaseId, here: Here) -> list[ExportFormat]:
     """The kinds of files this result can be had as; DICOM objects need a scan that was sent as DICOM."""
-    return await here.heavily(_formats, case, here)
+    return await here.aside(_formats, case, here)
 
 
 @router.get(
@@ -109,15 +107,8 @@ async def export_case(
     if not kinds:
         raise InputError(f"formats= names none; there are {', '.join(FORMATS)}")
     here.done(case)
-    path = await here.heavily(_export, case, kinds, here)
-    return temporary_zip(path, f"{_safe(here.case(case).name)}.zip")
-
-
-def temporary_zip(path: Path, name: str) -> FileResponse:
-    """A zip that is deleted once it is sent."""
-    return FileResponse(
-        path, media_type="application/zip", filename=name, background=BackgroundTask(path.unlink)
-    )
+    name = f"{_safe(here.case(case).name)}.zip"  # it may be deleted meanwhile
+    return send_once(await here.aside(_export, case, kinds, here), name)
 
 
 def _result(case: str, here: Context) -> tuple[Result, int]:
@@ -154,20 +145,16 @@ def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
     """Write the formats into a zip below the data folder, which is on the disk that is meant to be filled."""
     files = here.done(case)
     with tempfile.TemporaryDirectory(dir=here.data.root / "incoming") as folder:
-        with here.alone(case):
+        with here.alone(case, heavy=True):
             result = Result.read(files.result / "result.json")
             whole = factors_of(result.grid, here.settings.max_display_voxels) == (1, 1, 1)
             image = files.image if whole else None
             export_result(files.result, kinds, folder, image=image, series=files.sent)
             result.write(Path(folder) / "result.json")
-        handle, path = tempfile.mkstemp(".zip", dir=here.data.root / "incoming")
-        with (
-            os.fdopen(handle, "wb") as stream,
-            zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bundle,
-        ):
+        with writing_zip(here.data, packed=True) as (bundle, path):
             for written in sorted(Path(folder).rglob("*")):
                 bundle.write(written, written.relative_to(folder))
-    return Path(path)
+    return path
 
 
 def _safe(name: str) -> str:

@@ -136,7 +136,7 @@ async def infer(
         raise ApiError(415, f"expected a session_id, or a scan in the field 'file'; {image!r} is not here")
     case = session_id or (await accept_upload(request, here, field="file")).id
     found = await _finished(case, here)
-    return await here.heavily(_answer, found, here)
+    return await here.aside(_answer, found, here)
 
 
 async def _finished(case: str, here: Context) -> Case:
@@ -155,7 +155,7 @@ async def _finished(case: str, here: Context) -> Case:
 
 def _answer(case: Case, here: Context) -> Response:
     files = here.done(case.id)
-    with here.alone(case.id):
+    with here.alone(case.id, heavy=True):
         result = Result.read(files.result / "result.json")
         mask = read_mask(files.result / result.files["mask"], result.grid) if "mask" in result.files else None
     if mask is None:

@@ -1,8 +1,5 @@
 """Corrected cases, for training."""
 
-import os
-import tempfile
-import zipfile
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -10,9 +7,10 @@ from fastapi.responses import FileResponse
 
 from spondyl.server.context import Context, Here
 from spondyl.server.errors import ApiError, answers
-from spondyl.server.routes_results import file_answer, temporary_zip
+from spondyl.server.routes_results import file_answer
 from spondyl.server.store import Case
 from spondyl.server.training_set import write_case
+from spondyl.server.zips import send_once, writing_zip
 
 __all__ = ["router"]
 
@@ -29,16 +27,15 @@ async def get_training_set(here: Here) -> FileResponse:
     corrected = [case for case in here.store.find("done") if case.corrections]
     if not corrected:
         raise ApiError(409, "no case was corrected yet, so there is nothing to train on")
-    return temporary_zip(await here.heavily(_bundle, corrected, here), "training-set.zip")
+    return send_once(await here.aside(_bundle, corrected, here), "training-set.zip")
 
 
 def _bundle(cases: list[Case], here: Context) -> Path:
-    handle, path = tempfile.mkstemp(".zip", dir=here.data.root / "incoming")
-    with os.fdopen(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as bundle:  # packed already
+    with writing_zip(here.data, packed=False) as (bundle, path):  # scans and masks are packed already
         for case in cases:
             subject = "".join(c for c in case.name if c.isascii() and c.isalnum())[:40] + case.id[:8]
-            with here.alone(case.id):
+            with here.alone(case.id, heavy=True):
                 files = here.data.case(case.id)
                 if files.result.is_dir():  # not deleted meanwhile
                     write_case(bundle, subject, files, here.settings)
-    return Path(path)
+    return path

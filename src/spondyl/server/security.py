@@ -81,8 +81,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                if scope["path"].startswith(_PRIVATE):
-                    headers.setdefault("Cache-Control", "no-store")
+                # The page's files are asked for anew: modules of two versions do not work together.
+                kept = "no-store" if scope["path"].startswith(_PRIVATE) else "no-cache"
+                headers.setdefault("Cache-Control", kept)
             await send(message)
 
         refusal = self._refusal(scope)

@@ -140,8 +140,9 @@ class Store:
                 " VALUES (?, (SELECT coalesce(max(place), 0) + 1 FROM cases), ?, 'queued', ?)",
                 (case, name, _now()),
             )
+            added = self.get(case)  # here: once it is told of, somebody may delete it
         self._changed(case)
-        return self.get(case)
+        return added
 
     def get(self, case: str) -> Case:
         """One case.
@@ -182,8 +183,9 @@ class Store:
                 " finished = NULL, attempts = attempts + 1 WHERE id = ?",
                 (case,),
             )
+            claimed = self.get(case)
         self._changed(case)
-        return self.get(case)
+        return claimed
 
     def move(self, case: str, start: Collection[State], end: State, **values: Any) -> bool:
         """Change the state of a case, if it is in one of the states ``start``.

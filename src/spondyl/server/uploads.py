@@ -86,12 +86,12 @@ def _too_large(most_bytes: int) -> ApiError:
 
 
 def shown_name(names: list[str]) -> str:
-    """What people call a case: its file without the ending, or what many files share.
+    """What people call a case: its file without the ending, or the folder in which a series was dropped.
 
     Only for display: control characters are dropped, the length is bounded.
     """
-    first = PurePosixPath(names[0].replace("\\", "/"))
-    name = first.parent.name if len(names) > 1 and first.parent.name else first.name
+    parts = [part for part in PurePosixPath(names[0].replace("\\", "/")).parts if part.strip("./")]
+    name = parts[0 if len(names) > 1 else -1] if parts else "scan"
     for suffix in SUFFIXES:
         if len(name) > len(suffix) and name.lower().endswith(suffix):
             name = name[: -len(suffix)]

@@ -1,14 +1,16 @@
 """The process that finds vertebrae: it can be killed at any time, and takes its memory with it.
 
 It speaks lines of JSON: a job on the standard input; ``{"progress":, "step":}`` and at last
-``{"done": true}`` or ``{"failed": "why"}`` on the standard output. When the server dies, the input
-ends and so does this process, in the middle of whatever it does.
+``{"done": true}`` or ``{"failed": "why"}`` on the standard output, with ``"leaving": true`` if it ends
+after this job. When the server dies, the input ends and so does this process, in the middle of whatever
+it does.
 """
 
 import json
 import logging
 import os
 import queue
+import re
 import resource
 import signal
 import sys
@@ -73,7 +75,8 @@ def main() -> None:
     jobs: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(jobs,), daemon=True).start()
     pipeline: Pipeline | None = None
-    while True:
+    leaving = False
+    while not leaving:
         job = jobs.get()
         files = CaseFiles(Path(job["folder"]))
         try:
@@ -88,17 +91,16 @@ def main() -> None:
             process(
                 files, job["name"], pipeline, settings, lambda part, step: _say(out, progress=part, step=step)
             )
+            last: dict[str, Any] = {"done": True}
         except SpondylError as error:
-            _say(out, failed=_told(str(error), files, job["name"]))
+            last = {"failed": _told(str(error), files, job["name"])}
         except MemoryError:
-            _say(out, failed="not enough memory for this scan; crop it to the spine")
+            last = {"failed": "not enough memory for this scan; crop it to the spine"}
         except Exception as error:  # one strange scan must not end the others
             logger.exception("%s failed unexpectedly", job["folder"])
-            _say(out, failed=f"failed unexpectedly: {type(error).__name__}: {error}")
-        else:
-            _say(out, done=True)
-        if resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _GROWN_KB:
-            return
+            last = {"failed": f"failed unexpectedly: {type(error).__name__}: {error}"}
+        leaving = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > _GROWN_KB
+        _say(out, **last, leaving=leaving)  # else the next job would be sent to a process that ends
 
 
 def _listen(jobs: "queue.SimpleQueue[dict[str, str]]") -> None:
@@ -123,7 +125,8 @@ def _bound_memory(settings: Settings) -> None:
 def _told(message: str, files: CaseFiles, name: str) -> str:
     """An error in the sender's names; the server's folders are nobody's business."""
     for sent in files.upload.iterdir():
-        message = message.replace(str(sent), name).replace(sent.name, name)
+        ours = rf"(?<![\w.]){re.escape(sent.name)}(?!\w|\.\w)"  # not "00000" in 1000000
+        message = re.sub(ours, lambda _: name, message.replace(str(sent), name))
     for folder in (files.unpacked, files.upload, files.folder):
         message = message.replace(f"{folder}/", "").replace(str(folder), name)
     return message
