@@ -129,6 +129,22 @@ def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     assert texts(page, "[data-plane=coronal] .tag") == found
 
 
+def test_a_centre_is_dragged(page, found):
+    where = page.locator(".chosen .facts dd").first
+    page.locator(f".vertebrae [data-name={found[2]}]").click()
+    before = where.inner_text()
+    x, y = resting(page.locator("[data-plane=sagittal] .dot.chosen"))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x - 10, y + 4)
+    page.mouse.move(x - 16, y + 8)
+    page.mouse.up()
+    expect(where).not_to_have_text(before)
+    page.locator("#undo").click()
+    expect(where).to_have_text(before)
+    expect(page.locator("#undo")).to_be_disabled()
+
+
 def test_export_gives_the_files_asked_for(page, found):
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog", name="Export phantom")

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, TypeVar
@@ -75,7 +75,8 @@ class Context:
         with self._guard:
             lock = self._locks.get(case) or _Lock()
             self._locks[case] = lock
-        with lock.lock, self._seats if heavy else nullcontext():
+        seat: AbstractContextManager[object] = self._seats if heavy else nullcontext()
+        with lock.lock, seat:
             yield
 
     def case(self, case: str) -> Case:

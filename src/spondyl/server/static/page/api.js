@@ -34,7 +34,8 @@ function login() {
 async function enterToken() {
   for (let refused = ""; ;) {
     const token = await askForToken(refused);
-    if (!token) throw new Error("This server needs its token. Reload the page to enter it.");
+    if (!token)
+      throw Object.assign(new Error("This server needs its token. Reload the page to enter it."), { isRefused: true });
     try {
       await send("login", { token });
       return;
@@ -70,6 +71,7 @@ const post = async (path, body) => (await send(path, body)).json();
 
 const at = (id) => `cases/${encodeURIComponent(id)}`;
 
+/** What the server takes. */
 export const info = () => json("info");
 export const listCases = (order) => json(`cases?order=${order}`);
 export const getCase = (id) => json(at(id));
@@ -87,7 +89,26 @@ export const undo = async (id, seen) => tagged(await send(`${at(id)}/undo`, null
 export const redo = async (id, seen) => tagged(await send(`${at(id)}/redo`, null, about(seen)));
 
 const bytes = async (path, signal) => (await request(path, { signal })).arrayBuffer();
-export const getImage = (id, signal) => bytes(`${at(id)}/image`, signal);
+
+/** The scan, an ArrayBuffer; `progress` is told bytes that came, and all of them. */
+export async function getImage(id, signal, progress) {
+  const answer = await request(`${at(id)}/image`, { signal });
+  const all = Number(answer.headers.get("Content-Length"));
+  const reader = answer.body.getReader();
+  const parts = [];
+  let got = 0;
+  try {
+    for (let part; !(part = await reader.read()).done; ) {
+      parts.push(part.value);
+      got += part.value.length;
+      progress(got, all);
+    }
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error("The connection broke off while the scan was loaded.");
+  }
+  return new Blob(parts).arrayBuffer();
+}
+
 export const getMask = (id, signal) => bytes(`${at(id)}/mask`, signal);
 
 /** The straightened picture as an object URL, and where its vertebrae are; null where there is none. */
@@ -126,7 +147,10 @@ export function upload(files, progress, signal) {
     sending.upload.onprogress = (event) => progress(event.loaded / event.total);
     sending.onload = () => {
       if (sending.status < 300) resolve(JSON.parse(sending.responseText));
-      else reject(new Error(reasonIn(sending.responseText) ?? `The server answered ${sending.status}`));
+      else {
+        const reason = reasonIn(sending.responseText) ?? `The server answered ${sending.status}`;
+        reject(Object.assign(new Error(reason), { status: sending.status }));
+      }
     };
     sending.onerror = () => reject(new Error("The upload broke off. Is the server still running?"));
     sending.onabort = () => reject(new DOMException("cancelled", "AbortError"));
@@ -135,14 +159,32 @@ export function upload(files, progress, signal) {
   });
 }
 
-/** What changes on the server, as it changes: `changed(case)`, `deleted({id})`; comes back after a broken connection. */
+/**
+ * What changes on the server, as it changes: `changed(case)`, `deleted({id})`; comes back after a broken connection.
+ * A tab that nobody sees lets go: browsers open six connections to a server, all tabs together.
+ */
 export function listen({ changed, deleted, connected }) {
-  const source = new EventSource("api/events");
-  source.addEventListener("case", (event) => changed(JSON.parse(event.data)));
-  source.addEventListener("deleted", (event) => deleted(JSON.parse(event.data)));
-  source.onopen = () => connected(true);
-  source.onerror = () => {
-    connected(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen({ changed, deleted, connected }), 2000);
-  };
+  let source = null;
+  const stop = () => (source?.close(), (source = null));
+
+  function start() {
+    if (document.hidden || source) return;
+    source = new EventSource("api/events");
+    source.addEventListener("case", (event) => changed(JSON.parse(event.data)));
+    source.addEventListener("deleted", (event) => deleted(JSON.parse(event.data)));
+    source.onopen = () => connected(true);
+    source.onerror = () => {
+      connected(false);
+      if (source?.readyState === EventSource.CLOSED) later();
+    };
+  }
+
+  /** Refused, not broken off: perhaps the token is another one now, and a request asks for it. */
+  function later() {
+    stop();
+    setTimeout(() => info().then(start, ({ isRefused }) => isRefused || later()), 2000);
+  }
+
+  document.addEventListener("visibilitychange", () => (document.hidden ? stop() : start()));
+  start();
 }

@@ -44,9 +44,14 @@ export function casesPanel(panel, { add }) {
     make("footer", {}, button(".wide", { onclick: exportTraining }, icon("export"), "Training set…")),
   );
 
+  let asked = 0;
+
+  /** Only the newest answer counts: on a slow network an older one may come last. */
   async function refresh() {
+    const turn = ++asked;
     state.order = order.value;
-    state.setCases(await api.listCases(order.value));
+    const cases = await api.listCases(order.value);
+    if (turn === asked) state.setCases(cases);
   }
 
   const rows = new Map();
@@ -163,9 +168,9 @@ export async function remove(one) {
     ],
   });
   if (sure !== "delete") return;
+  if (state.current === one.id) location.hash = "#/";
   await api.deleteCase(one.id);
   state.dropCase(one.id);
-  if (state.current === one.id) location.hash = "#/";
   toast(`${one.name} was deleted`);
 }
 

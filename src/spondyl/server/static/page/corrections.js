@@ -3,6 +3,7 @@
 import { NAMES, rankOf } from "../anatomy.js";
 import * as api from "./api.js";
 import { announce, attempt, find, toast } from "./dom.js";
+import { Line } from "./line.js";
 import { askName, askNewName } from "./naming.js";
 import { state } from "./state.js";
 
@@ -12,11 +13,12 @@ const EXTRA = ["T13", "L6"];
 export function corrections(crosshair, reload) {
   let turn = Promise.resolve();
   let waiting = 0;
+  let line = null;
 
-  /** One after the other, so that each is about the result on the screen. */
-  function inTurn(id, work) {
+  /** One after the other, so that each is about the answer to the one before. */
+  function inTurn(work) {
     busy(1);
-    turn = turn.then(() => attempt(() => (id === state.current ? work() : null))).finally(() => busy(-1));
+    turn = turn.then(() => attempt(work)).finally(() => busy(-1));
     return turn;
   }
 
@@ -26,85 +28,160 @@ export function corrections(crosshair, reload) {
     find("#editing").ariaBusy = String(waiting > 0);
   }
 
-  function send(request, said) {
-    const id = state.current;
-    return inTurn(id, async () => {
-      await show(id, await unlessOutdated(id, () => api.correct(id, state.result, request)), said);
-      toast(said, { action: { label: "Undo", run: undo } });
+  /** Leaving the page would lose what is not sent yet. */
+  addEventListener("beforeunload", (event) => waiting && event.preventDefault());
+
+  /**
+   * Correct the scan of a line.
+   * @param {Line} at as it was when the person began
+   * @param {string|null} about name of the vertebra then
+   * @param {function(string|null): object} request from its name now
+   * @param {function(string|null): string} said the same, in words
+   */
+  function send(at, about, request, said) {
+    const key = about && at.keyOf(about);
+    return inTurn(async () => {
+      at.check();
+      const name = key ? at.nameOf(key) : null;
+      await answered(at, () => api.correct(at.id, at.result, request(name)), said(name), true);
     });
   }
 
-  /** Somebody else was quicker: show what is there now, and say that nothing was changed. */
-  async function unlessOutdated(id, work) {
+  const step = (run, said, isLeft) => (at) =>
+    inTurn(async () => {
+      at.check();
+      if (isLeft(at)) await answered(at, () => run(at.id, at.result), said, false);
+    });
+  const known = (at) => state.cases.find((one) => one.id === at.id);
+  const undo = step(api.undo, "The last correction was taken back", (at) => known(at)?.undo);
+  const redo = step(api.redo, "The correction was made again", (at) => known(at)?.redo);
+
+  /** Show the answer, wherever the person is by now. If somebody else was quicker, nothing was changed: show that. */
+  async function answered(at, run, said, offerUndo) {
     try {
-      return await work();
+      at.advance(await run());
     } catch (error) {
-      if (error.status === 412) await refresh(id);
+      if (error.status === 412 && at === line) await refresh();
       throw error;
+    }
+    if (at === line) {
+      state.setResult(at.result);
+      announce(said);
+    }
+    if (offerUndo) toast(said, { action: { label: "Undo", run: () => undo(at) } });
+    await Promise.all([followList(at.id), at === line && followPictures()]);
+  }
+
+  const followList = async (id) => state.putCase(await api.getCase(id));
+
+  /** Where this fails, the correction is saved all the same. */
+  async function followPictures() {
+    try {
+      await reload();
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      const action = { label: "Show again", run: followPictures };
+      toast(`The names are up to date, the pictures are not. ${error.message}`, { error: true, action });
     }
   }
 
-  async function show(id, result, said) {
+  /** Results that are no answer to us begin a new line: another scan, or somebody else's correction. */
+  state.on("result", () => {
+    if (state.result === line?.result) return;
+    if (line?.id === state.current) line.broken = true;
+    line = new Line(state.current, state.result);
+  });
+
+  async function refresh() {
+    const { id } = line;
+    const result = await api.getResult(id);
     if (id !== state.current) return;
     state.setResult(result);
-    announce(said);
-    const [one] = await Promise.all([api.getCase(id), reload()]);
-    state.putCase(one);
+    announce("This scan was corrected elsewhere");
+    await Promise.all([followList(id), followPictures()]);
   }
 
-  const refresh = async (id) => show(id, await api.getResult(id), "This scan was corrected elsewhere");
-
   const isOutdated = () => state.result && state.openCase && state.result.etag !== `"${state.openCase.revision}"`;
-  state.on("current", () => isOutdated() && inTurn(state.current, () => isOutdated() && refresh(state.current)));
-
-  const step = (run, said) => () => {
-    const id = state.current;
-    return inTurn(id, async () => show(id, await unlessOutdated(id, () => run(id, state.result)), said));
-  };
-  const undo = step(api.undo, "The last correction was taken back");
-  const redo = step(api.redo, "The correction was made again");
+  state.on("current result", () => isOutdated() && inTurn(() => isOutdated() && refresh()));
 
   async function rename(name) {
     if (!name) return;
+    const at = line;
     const answer = await askName(name);
     if (answer)
       await send(
-        { kind: "relabel", vertebra: name, ...answer },
-        `${name} is now ${answer.name}${answer.only ? "" : "; the others follow"}`,
+        at,
+        name,
+        (now) => ({ kind: "relabel", vertebra: now, ...answer }),
+        (now) => `${now} is now ${answer.name}${answer.only ? "" : "; the others follow"}`,
       );
   }
 
   async function add() {
+    const at = line;
     const centroid_mm = crosshair().map(rounded);
     const name = await askNewName(centroid_mm);
     if (!name) return;
-    await send({ kind: "add", name, centroid_mm }, `${name} was added`);
-    state.select(name);
+    await send(
+      at,
+      null,
+      () => ({ kind: "add", name, centroid_mm }),
+      () => `${name} was added`,
+    );
+    if (at === line && at.keyOf(name)) state.select(name);
+  }
+
+  function move(name, mm) {
+    const centroid_mm = mm.map(rounded);
+    return send(
+      line,
+      name,
+      (vertebra) => ({ kind: "move", vertebra, centroid_mm }),
+      (now) => `The centre of ${now} was moved`,
+    );
+  }
+
+  function remove(name) {
+    if (!name) return null;
+    return send(
+      line,
+      name,
+      (vertebra) => ({ kind: "delete", vertebra }),
+      (now) => `${now} was deleted`,
+    );
+  }
+
+  function shift(by) {
+    const said = `All names moved one level ${by > 0 ? "down" : "up"}`;
+    return send(
+      line,
+      null,
+      () => ({ kind: "shift", by }),
+      () => said,
+    );
+  }
+
+  function apply(other) {
+    const at = line;
+    const namesNow = () => at.result.vertebrae.map(({ name }) => name);
+    return send(
+      at,
+      null,
+      () => requestFor(namesNow(), other.names),
+      () => `Numbering changed: ${other.description}`,
+    );
   }
 
   return {
-    undo,
-    redo,
+    undo: () => undo(line),
+    redo: () => redo(line),
     rename,
     add,
-    move: (name, mm) =>
-      send({ kind: "move", vertebra: name, centroid_mm: mm.map(rounded) }, `The centre of ${name} was moved`),
-    moveHere: () =>
-      state.selected &&
-      send(
-        { kind: "move", vertebra: state.selected, centroid_mm: crosshair().map(rounded) },
-        `The centre of ${state.selected} was moved`,
-      ),
-    remove: (name) => name && send({ kind: "delete", vertebra: name }, `${name} was deleted`),
-    shift: (by) => send({ kind: "shift", by }, `All names moved one level ${by > 0 ? "down" : "up"}`),
-    apply: (other) =>
-      send(
-        requestFor(
-          state.result.vertebrae.map(({ name }) => name),
-          other.names,
-        ),
-        `Numbering changed: ${other.description}`,
-      ),
+    move,
+    moveHere: () => state.selected && move(state.selected, crosshair()),
+    remove,
+    shift,
+    apply,
   };
 }
 

@@ -41,7 +41,7 @@ export function announce(text) {
   requestAnimationFrame(() => (live.textContent = text));
 }
 
-/** A short message at the bottom; errors stay until closed. `action`: {label, run}. */
+/** A short message at the bottom; errors stay until closed. `action`: {label, run}; only the newest can be acted on. */
 export function toast(text, { error = false, action = null } = {}) {
   const close = () => box.remove();
   const run = () => {
@@ -55,6 +55,8 @@ export function toast(text, { error = false, action = null } = {}) {
     action && button(".link", { onclick: run }, action.label),
     button(".icon", { onclick: close, "aria-label": "Close this message" }, icon("x")),
   );
+  if (action && !error) for (const old of document.querySelectorAll(".toast.acting")) old.remove();
+  box.classList.toggle("acting", Boolean(action) && !error);
   find("#toasts").append(box);
   if (!error) setTimeout(close, 7000);
 }
@@ -71,15 +73,17 @@ export async function attempt(work) {
 
 /**
  * A dialog in the middle; resolves to the value of the button that closed it, "" when dismissed.
- * `body` are elements; `size` is "", "wide" or "wider"; `buttons` {label, value, kind}; the first button of a dialog has the focus unless `focus` is given.
+ * `body` are elements; `size` is "", "wide" or "wider"; `buttons` {label, value, kind}, which
+ * get their `button`; the first button of a dialog has the focus unless `focus` is given.
  */
 export function ask({ title, body = [], buttons = [], size = "", focus = null }) {
   return new Promise((resolve) => {
     const heading = make("h2", { id: "dialog-title" }, title);
     const close = button(".icon", { onclick: () => dialog.close(""), "aria-label": "Close" }, icon("x"));
-    const foot = buttons.map(({ label, value, kind = "" }) =>
-      button(kind, { onclick: () => dialog.close(value) }, label),
-    );
+    const foot = buttons.map((one) => {
+      one.button = button(one.kind ?? "", { onclick: () => dialog.close(one.value) }, one.label);
+      return one.button;
+    });
     const dialog = make(
       `dialog${size && `.${size}`}`,
       { "aria-labelledby": "dialog-title", onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },

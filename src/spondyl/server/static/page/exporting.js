@@ -1,7 +1,7 @@
 // Files out: every format of the open scan, as one archive.
 
 import * as api from "./api.js";
-import { ask, attempt, make, save } from "./dom.js";
+import { ask, attempt, make, save, toast } from "./dom.js";
 import { state } from "./state.js";
 
 const USUAL = ["mask", "centroids", "csv"];
@@ -21,17 +21,19 @@ export async function exportDialog() {
     type: "checkbox",
     onchange: () => boxes.forEach((box) => (box.checked = all.checked)),
   });
+  const download = { label: "Download", value: "get", kind: ".primary" };
+  const group = make("div.formats", { role: "group", "aria-label": "Formats" }, ...rows);
+  const count = () => (download.button.disabled = !boxes.some((box) => box.checked));
+  for (const element of [group, all]) element.addEventListener("change", count);
   const answer = await ask({
     title: `Export ${one.name}`,
     size: "wide",
-    body: [
-      make("label.format.all", {}, all, make("strong", {}, "Every format")),
-      make("div.formats", { role: "group", "aria-label": "Formats" }, ...rows),
-    ],
-    buttons: [{ label: "Download", value: "get", kind: ".primary" }],
+    body: [make("label.format.all", {}, all, make("strong", {}, "Every format")), group],
+    buttons: [download],
   });
   const chosen = boxes.filter((box) => box.checked).map((box) => box.value);
-  if (answer !== "get" || !chosen.length) return;
+  if (answer !== "get") return;
+  toast("The files are being made; the download begins by itself.");
   await attempt(async () => {
     const { blob, name } = await api.exportCase(one.id, chosen, one.name);
     save(blob, name);

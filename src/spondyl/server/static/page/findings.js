@@ -26,11 +26,17 @@ export function findings(actions) {
     chosen,
   );
 
+  let shown = null;
   state.on("result current", () => {
     panel.hidden = !state.result;
-    if (!state.result) return;
-    numbering.replaceChildren(...numberingOf(state.result, actions));
-    list.replaceChildren(...state.result.vertebrae.map((one) => row(one, actions)));
+    if (state.result === shown) return;
+    shown = state.result;
+    if (!shown) return;
+    renew(numbering, numberingOf(shown, actions));
+    renew(
+      list,
+      shown.vertebrae.map((one) => row(one, actions)),
+    );
     choose();
   });
   state.on("selected", choose);
@@ -44,7 +50,7 @@ export function findings(actions) {
     }
     const vertebra = state.vertebra;
     chosen.hidden = !vertebra;
-    if (vertebra) chosen.replaceChildren(...about(vertebra, actions));
+    if (vertebra) renew(chosen, about(vertebra, actions));
   }
 
   list.addEventListener("keydown", (event) => {
@@ -56,6 +62,14 @@ export function findings(actions) {
     next?.focus();
     next?.click();
   });
+}
+
+/** Other content for a part of the panel; the focus, if it was there, stays in its place. */
+function renew(part, children) {
+  const stops = () => [...part.querySelectorAll("button, summary")];
+  const place = stops().indexOf(document.activeElement);
+  part.replaceChildren(...children);
+  if (place >= 0) stops().slice(0, place + 1).at(-1)?.focus();
 }
 
 function numberingOf(result, actions) {

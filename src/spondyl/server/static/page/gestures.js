@@ -27,7 +27,7 @@ export function gestures(viewer, actions) {
 
   function slice(cell, plane) {
     const jump = ({ offsetX, offsetY }) => viewer.jumpTo(viewer.unproject(plane, offsetX, offsetY));
-    drag(cell, {
+    drag(viewer, cell, {
       start: (event) => kindOf(event) === "jump" && jump(event),
       move: (event, dx, dy) => {
         const kind = kindOf(event);
@@ -42,6 +42,7 @@ export function gestures(viewer, actions) {
     });
     cell.addEventListener("wheel", (event) => {
       event.preventDefault();
+      if (!viewer.isLoaded) return;
       if (event.ctrlKey) viewer.zoom(plane, event.deltaY < 0 ? 1.15 : 1 / 1.15, event.offsetX, event.offsetY);
       else viewer.step(plane, -Math.sign(event.deltaY));
     });
@@ -49,7 +50,7 @@ export function gestures(viewer, actions) {
   }
 
   function sliceKey(event, plane) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.ctrlKey || event.altKey || event.metaKey || !viewer.isLoaded) return;
     const { across, up, through } = PLANES[plane];
     const by = event.shiftKey ? 10 : 2;
     const moves = {
@@ -72,7 +73,7 @@ export function gestures(viewer, actions) {
   }
 
   function space(cell) {
-    drag(cell, {
+    drag(viewer, cell, {
       start: () => {},
       move: (_event, dx, dy) => viewer.rotate(dx, dy),
       click: (event) => {
@@ -104,9 +105,9 @@ function kindOf(event) {
 }
 
 /** Pointer pressed on the cell itself until released; a press without movement is a click. */
-function drag(cell, { start, move, click }) {
+function drag(viewer, cell, { start, move, click }) {
   cell.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("button")) return;
+    if (event.target.closest("button") || !viewer.isLoaded) return;
     const stop = new AbortController();
     let last = { x: event.clientX, y: event.clientY };
     let far = false;

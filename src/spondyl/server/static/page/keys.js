@@ -13,7 +13,10 @@ const MOUSE = [
   ["Double click a picture", "enlarge, and back"],
 ];
 
-/** @param {Object<string, {run: function, about: string, viewer: boolean}>} table key (as KeyboardEvent.key, with "Ctrl+") to action */
+/**
+ * @param {Object<string, {run: function, about: string, viewer: boolean, repeats: boolean}>} table key (as
+ * KeyboardEvent.key, with "Ctrl+") to action; a key that is held down repeats only what is marked so
+ */
 export function keys(table, isViewing) {
   addEventListener("keydown", (event) => {
     if (event.altKey || document.querySelector("dialog[open]") || isTyping(event.target)) return;
@@ -25,7 +28,7 @@ export function keys(table, isViewing) {
     const action = table[name];
     if (!action || (action.viewer && !isViewing())) return;
     event.preventDefault();
-    action.run();
+    if (!event.repeat || action.repeats) action.run();
   });
 }
 

@@ -1,6 +1,7 @@
 // The page, put together.
 
 import { Viewer } from "../viewer/niivue.js";
+import { NoViewer } from "../viewer/none.js";
 import * as api from "./api.js";
 import { casesPanel } from "./cases.js";
 import { corrections, neighbour } from "./corrections.js";
@@ -31,14 +32,17 @@ for (const cell of document.querySelectorAll("[data-plane]")) {
   cell.prepend(make("div.view-title", { "aria-hidden": "true" }, title, make("span.where")));
 }
 
-const viewer = await startViewer();
-if (viewer) connect(viewer);
+const narrow = matchMedia("(max-width: 800px)");
+narrow.onchange = () => toggleCases(!narrow.matches);
+narrow.onchange();
+connect(await startViewer());
 await attempt(panel.refresh);
+state.on("cases current", seekMissing);
 route();
 addEventListener("hashchange", route);
 api.listen({ changed, deleted: ({ id }) => (state.dropCase(id), refreshSoon()), connected });
 
-/** The viewer, or nothing on machines without WebGL 2: the list and the exports work all the same. */
+/** The viewer, or one without pictures on machines without WebGL 2. */
 async function startViewer() {
   const cells = Object.fromEntries(
     [...document.querySelectorAll("[data-plane]")].map((cell) => [cell.dataset.plane, cell]),
@@ -46,8 +50,9 @@ async function startViewer() {
   try {
     return await Viewer.create(find("#slices"), find("#surface"), cells);
   } catch (error) {
-    toast(`The picture cannot be shown: ${error.message}. It needs a browser with WebGL 2.`, { error: true });
-    return null;
+    find("#views").classList.add("blind");
+    find(".blind-note").title = error.message;
+    return new NoViewer();
   }
 }
 
@@ -73,21 +78,21 @@ function connect(viewer) {
   find("#redo").onclick = act.redo;
   find("#export").onclick = exporting;
   find("#help").onclick = () => helpDialog(table);
-  find("#toggle-cases").onclick = toggleCases;
+  find("#toggle-cases").onclick = () => toggleCases();
 }
 
 function keyTable(bar, act, viewer, exporting) {
   const view = (run, about) => ({ run, about, viewer: true });
-  const next = () => act.choose(neighbour(1));
-  const before = () => act.choose(neighbour(-1));
+  const go = (by, about) => ({ ...view(() => act.choose(neighbour(by)), about), repeats: true });
+  const [above, below] = [go(-1, "vertebra above"), go(1, "vertebra below")];
   return {
     "?": { run: () => find("#help").click(), about: "this list" },
     U: { run: () => add(false), about: "add scans" },
-    "[": { run: toggleCases, about: "show or hide the list of scans" },
-    ArrowUp: view(before, "vertebra above"),
-    K: view(before, "vertebra above"),
-    ArrowDown: view(next, "vertebra below"),
-    J: view(next, "vertebra below"),
+    "[": { run: () => toggleCases(), about: "show or hide the list of scans" },
+    ArrowUp: above,
+    K: above,
+    ArrowDown: below,
+    J: below,
     R: view(() => act.rename(state.selected), "rename; the others follow"),
     M: view(act.moveHere, "move the centre to the crosshair"),
     A: view(act.add, "add a vertebra at the crosshair"),
@@ -110,19 +115,33 @@ function keyTable(bar, act, viewer, exporting) {
   };
 }
 
-function toggleCases() {
-  const hidden = document.body.classList.toggle("no-cases");
-  find("#toggle-cases").ariaExpanded = String(!hidden);
+function toggleCases(show = document.body.classList.contains("no-cases")) {
+  document.body.classList.toggle("no-cases", !show);
+  find("#toggle-cases").ariaExpanded = String(show);
 }
 
 function route() {
-  const id = /^#\/case\/(.+)$/.exec(location.hash)?.[1];
-  state.open(id ? decodeURIComponent(id) : null);
+  state.open(/^#\/case\/([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? null);
+  if (narrow.matches && state.current) toggleCases(false); // it lies over the scan there
 }
 
-/** After a time away, what was missed is fetched. */
+/** The open scan is not in the list: so new that the list was made before it, or deleted by somebody else. */
+async function seekMissing() {
+  const id = state.current;
+  if (id === null || state.openCase) return;
+  try {
+    state.putCase(await api.getCase(id));
+  } catch (error) {
+    if (error.status !== 404 || id !== state.current) return;
+    state.open(null);
+    location.hash = "#/";
+    toast("That scan is no longer on the server: somebody deleted it.");
+  }
+}
+
+/** What changed before events came, or while they did not, is fetched. */
 function connected(on) {
-  if (on && document.body.classList.contains("offline")) refreshSoon();
+  if (on) refreshSoon();
   document.body.classList.toggle("offline", !on);
 }
 

@@ -2,7 +2,7 @@
 
 import { PLANES } from "../viewer/slices.js";
 import * as api from "./api.js";
-import { announce, find, toast } from "./dom.js";
+import { announce, button, find, icon, percent } from "./dom.js";
 import { state } from "./state.js";
 
 /** @param {Viewer} viewer @param {object} tools @param {{load: function, clear: function}} strip */
@@ -24,18 +24,23 @@ export function scan(viewer, tools, strip) {
     try {
       await fetchAll(one, stop.signal);
     } catch (error) {
-      if (error.name === "AbortError") return;
-      loading.hidden = true;
-      toast(error.message, { error: true });
+      if (error.name !== "AbortError") failed(error);
     }
+  }
+
+  function failed({ message }) {
+    const again = () => ((loaded = null), open());
+    say(message);
+    loading.append(button("", { onclick: again }, icon("again"), "Try again"));
   }
 
   async function fetchAll(one, signal) {
     say("Loading the scan…");
+    const progress = (got, all) => all && say(`Loading the scan… ${percent(got / all)} of ${megabytes(all)} MB`);
     const [result, image, mask] = await Promise.all([
       api.getResult(one.id, signal),
-      api.getImage(one.id, signal),
-      api.getMask(one.id, signal),
+      viewer.draws && api.getImage(one.id, signal, progress),
+      viewer.draws && api.getMask(one.id, signal),
     ]);
     say("Showing…");
     await painted();
@@ -53,7 +58,7 @@ export function scan(viewer, tools, strip) {
   async function reload() {
     const { signal } = stop;
     const id = loaded;
-    const mask = await api.getMask(id, signal);
+    const mask = viewer.draws && (await api.getMask(id, signal));
     await viewer.setMask(mask, tools.look().opacity, signal);
     await strip.load(id, signal);
   }
@@ -114,3 +119,5 @@ export function boxAround(vertebrae) {
 }
 
 const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+
+const megabytes = (bytes) => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);

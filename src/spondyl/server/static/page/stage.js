@@ -62,7 +62,7 @@ function busy(one) {
 function stopped(one) {
   const failed = one.state === "failed";
   return [
-    make("h2", {}, failed ? `${one.name} could not be read` : `${one.name} was cancelled`),
+    make("h2", {}, failed ? `${one.name} could not be worked on` : `${one.name} was cancelled`),
     failed ? make("p.error-text", { role: "alert" }, one.error ?? "No reason was given.") : null,
     make(
       "div.row",

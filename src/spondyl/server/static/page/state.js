@@ -33,8 +33,10 @@ class State extends EventTarget {
   }
 
   setCases(cases) {
+    const before = JSON.stringify(this.openCase);
     this.cases = cases;
     this.tell("cases");
+    if (JSON.stringify(this.openCase) !== before) this.tell("current");
   }
 
   /** A scan is new or has changed; says whether it was known, and in the same state. */

@@ -15,21 +15,24 @@ export function strip(actions) {
   const element = find("#strip");
   let plane = "sagittal";
   let url = null;
+  let turn = 0;
 
   async function load(id, signal) {
+    const mine = ++turn;
     const strip = await api.getStrip(id, plane, signal);
     signal.throwIfAborted();
+    if (mine !== turn) return; // a newer one is on its way, or there
     clear();
     if (!strip) return;
     url = strip.url;
     element.hidden = false;
-    const turn = () => {
+    const other = () => {
       plane = OTHER[plane];
       attempt(() => load(id, signal));
     };
     const title = button(
       ".view-title",
-      { onclick: turn, title: `Along the spine; click for the ${OTHER[plane]} view` },
+      { onclick: other, title: `Along the spine; click for the ${OTHER[plane]} view` },
       `Curved ${plane}`,
     );
     element.replaceChildren(title, frame(strip));

@@ -8,7 +8,7 @@ const WORDS = { auto: "Colours as the system", light: "Light colours", dark: "Da
 
 export function theme() {
   const control = find("#theme");
-  let choice = localStorage.getItem("theme") ?? "auto";
+  let choice = remembered();
   const show = () => {
     document.documentElement.style.colorScheme = SCHEME[choice];
     control.title = `${WORDS[choice]}; click to change`;
@@ -16,9 +16,27 @@ export function theme() {
   };
   control.onclick = () => {
     choice = CHOICES[(CHOICES.indexOf(choice) + 1) % CHOICES.length];
-    localStorage.setItem("theme", choice);
+    remember(choice);
     show();
     announce(WORDS[choice]);
   };
   show();
+}
+
+/** Browsers that are told to keep nothing refuse even to be asked. */
+function remembered() {
+  try {
+    const choice = localStorage.getItem("theme");
+    return CHOICES.includes(choice) ? choice : "auto";
+  } catch {
+    return "auto";
+  }
+}
+
+function remember(choice) {
+  try {
+    localStorage.setItem("theme", choice);
+  } catch {
+    // It holds for this visit.
+  }
 }

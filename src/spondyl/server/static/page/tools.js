@@ -18,7 +18,7 @@ export function tools(viewer) {
   let shown = { ...WINDOWS.bone };
   let drawing = 0;
   let whole = false;
-  state.on("current", () => (whole = false));
+  let fitted = null;
 
   const layouts = radios(
     "Layout",
@@ -99,7 +99,8 @@ export function tools(viewer) {
 
   /** The spine, then the whole scan, and again. */
   function fit() {
-    whole = !whole;
+    whole = !(whole && fitted === state.current);
+    fitted = state.current;
     viewer.fit(whole ? null : boxAround(state.result.vertebrae));
   }
 

@@ -1,7 +1,7 @@
 // Scans in: dropped or chosen files, folders and archives, sorted into cases and sent one after the other.
 
 import * as api from "./api.js";
-import { find, toast } from "./dom.js";
+import { attempt, find, toast } from "./dom.js";
 import { state } from "./state.js";
 
 /** One file of these is a whole scan; everything else is taken for slices of a DICOM series. */
@@ -47,15 +47,29 @@ export async function send(files, done) {
 async function sendOne(one, done) {
   try {
     one.signal.throwIfAborted();
+    checkSize(one.parts, await api.info());
     const created = await api.upload(one.parts, (part) => ((one.part = part), state.tell("cases")), one.signal);
     state.putCase(created);
     done(created);
   } catch (error) {
-    if (error.name !== "AbortError") toast(`${one.name}: ${error.message}`, { error: true });
+    if (error.name === "AbortError") return;
+    const action = { label: "Try again", run: () => send(one.parts, done) };
+    toast(`${one.name}: ${error.message}`, { error: true, action: error.isFinal ? null : action });
   } finally {
     state.uploads = state.uploads.filter((other) => other !== one);
     state.tell("cases");
   }
+}
+
+/** Before it is sent: a server that refuses in the middle of a large upload is not heard by browsers. */
+function checkSize(parts, { max_upload_mb: megabytes, max_files: most }) {
+  const size = parts.reduce((sum, { file }) => sum + file.size, 0) / 2 ** 20;
+  const why =
+    parts.length > most
+      ? `${parts.length} files; this server takes ${most} at once`
+      : `${Math.ceil(size)} MB; this server takes ${megabytes} MB at once`;
+  if (parts.length > most || size > megabytes)
+    throw Object.assign(new Error(`${why}. Send one series, or crop the scan.`), { isFinal: true });
 }
 
 /** Leaving the page would break off what is being sent. */
@@ -88,10 +102,8 @@ export function acceptDrops(done) {
     curtain.hidden = true;
     // The list of items is only valid until the first await.
     const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-    const files = entries.length
-      ? (await Promise.all(entries.map(filesIn))).flat()
-      : [...event.dataTransfer.files].map((file) => ({ file, path: file.name }));
-    send(files, done);
+    const files = [...event.dataTransfer.files].map((file) => ({ file, path: file.name }));
+    await attempt(async () => send(entries.length ? (await Promise.all(entries.map(filesIn))).flat() : files, done));
   });
 }
 

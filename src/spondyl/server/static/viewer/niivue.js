@@ -23,6 +23,8 @@ const QUIET = {
 
 /** Events: `moved` (the crosshair), `drawn-slices`, `drawn-surfaces`. */
 export class Viewer extends EventTarget {
+  draws = true;
+
   /**
    * @param {HTMLCanvasElement} slices lies behind the cells of the planes
    * @param {HTMLCanvasElement} surfaces
