@@ -276,6 +276,15 @@ def test_a_server_started_with_another_token_asks_for_it(page, opened):
     page.get_by_role("dialog", name="Token").wait_for()
 
 
+def test_a_graphics_card_that_forgot_the_pictures_is_told(page, opened):
+    page.locator("#slices").dispatch_event("webglcontextlost")
+    page.get_by_role("alert").filter(has_text="lost the pictures").get_by_role(
+        "button", name="Reload"
+    ).click()
+    page.get_by_role("alert").wait_for(state="detached")
+    shown(page, FOUND)
+
+
 def test_a_window_as_narrow_as_a_telephone(page, opened):
     page.set_viewport_size({"width": 390, "height": 760})
     try:

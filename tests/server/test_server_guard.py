@@ -3,6 +3,8 @@
 import pytest
 from server_client import running, send
 
+from spondyl.server.security import cookie_name
+
 TOKEN = "a secret of some length"
 
 
@@ -45,7 +47,17 @@ def test_a_page_trades_the_token_for_a_cookie(locked):
         assert locked.get("/api/cases").status_code == 401
     finally:
         locked.cookies.clear()
-    assert locked.get("/api/cases", headers={"Cookie": "spondyl_session=wrong"}).status_code == 401
+    wrong = {"Cookie": f"{cookie_name(TOKEN)}=wrong"}
+    assert locked.get("/api/cases", headers=wrong).status_code == 401
+
+
+def test_two_servers_of_one_machine_keep_their_cookies_apart(locked, tmp_path):
+    """Browsers do not tell ports apart."""
+    with running(tmp_path, work=False, token=TOKEN[::-1]) as other:
+        for server, token in ((locked, TOKEN), (other, TOKEN[::-1])):
+            assert other.post(f"{server.base_url}/api/login", json={"token": token}).status_code == 204
+        answers = [other.get(f"{server.base_url}/api/cases").status_code for server in (locked, other)]
+    assert answers == [200, 200]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 import gzip
 import io
+import socket
+import time
 import zipfile
 
 import numpy as np
@@ -64,6 +66,19 @@ def test_an_upload_without_announced_length_is_bounded_too(small):
     answer = small.post("/api/cases", **{**body(), "content": endless()})
     assert answer.status_code == 413
     assert kept(small) == []
+
+
+def test_an_upload_that_is_cancelled_leaves_nothing(small):
+    """A browser closes the connection in the middle of a file."""
+    head = b"POST /api/cases HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n"
+    head += b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    with socket.create_connection((small.base_url.host, small.base_url.port)) as sending:
+        sending.sendall(head + FILE + bytes(1000))
+        while not kept(small):
+            time.sleep(0.01)
+    while kept(small):
+        time.sleep(0.01)
+    assert small.get("/api/cases").json() == []
 
 
 def test_bytes_arrive_as_they_were(small):

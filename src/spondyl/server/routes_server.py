@@ -11,7 +11,7 @@ from spondyl.export import FORMATS
 from spondyl.server.context import Here
 from spondyl.server.errors import ApiError, answers
 from spondyl.server.schemas import ExportFormat, Level, ServerInfo
-from spondyl.server.security import COOKIE, cookie_value, same_secret
+from spondyl.server.security import cookie_name, cookie_value, same_secret
 
 __all__ = ["router"]
 
@@ -63,15 +63,18 @@ async def login(body: Login, request: Request, here: Here) -> Response:
     response = Response(status_code=204)
     if token is not None:
         secure = request.url.scheme == "https"
-        response.set_cookie(COOKIE, cookie_value(token), httponly=True, samesite="strict", secure=secure)
+        response.set_cookie(
+            cookie_name(token), cookie_value(token), httponly=True, samesite="strict", secure=secure
+        )
     return response
 
 
 @router.post("/logout", status_code=204, responses=answers(403))
-async def logout() -> Response:
+async def logout(here: Here) -> Response:
     """Forget the cookie."""
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    if here.settings.token is not None:
+        response.delete_cookie(cookie_name(here.settings.token), httponly=True, samesite="strict")
     return response
 
 

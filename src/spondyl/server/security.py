@@ -18,9 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spondyl.server.settings import Settings
 
-__all__ = ["COOKIE", "HEADERS", "Guard", "cookie_value", "same_secret"]
-
-COOKIE: Final = "spondyl_session"
+__all__ = ["HEADERS", "Guard", "cookie_name", "cookie_value", "same_secret"]
 
 HEADERS: Final[Mapping[str, str]] = {
     # The viewer makes workers and pictures of its own; nothing comes from elsewhere.
@@ -110,7 +108,7 @@ class Guard:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and same_secret(given.strip(), token):
             return True
-        return same_secret(_cookie(headers), cookie_value(token))
+        return same_secret(_cookie(headers, cookie_name(token)), cookie_value(token))
 
 
 def same_secret(given: str, expected: str) -> bool:
@@ -118,14 +116,23 @@ def same_secret(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode("utf-8", "replace"))
 
 
+def cookie_name(token: str) -> str:
+    """One for each token: browsers give the cookies of a machine to all its ports, so to all its servers."""
+    return f"spondyl_{_derived(token, b'spondyl cookie')[:8]}"
+
+
 def cookie_value(token: str) -> str:
     """What the cookie of a page holds: proof that the token was known, not the token."""
-    return hmac.new(token.encode(), b"spondyl session", hashlib.sha256).hexdigest()
+    return _derived(token, b"spondyl session")
 
 
-def _cookie(headers: Headers) -> str:
+def _derived(token: str, purpose: bytes) -> str:
+    return hmac.new(token.encode(), purpose, hashlib.sha256).hexdigest()
+
+
+def _cookie(headers: Headers, name: str) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        found = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return "" if found is None else found.value

@@ -120,8 +120,8 @@ export async function getStrip(id, plane, signal) {
     ]);
     return { url: URL.createObjectURL(picture), places };
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    return null;
+    if (error.status === 404) return null;
+    throw error;
   }
 }
 

@@ -52,9 +52,8 @@ export function corrections(crosshair, reload) {
       at.check();
       if (isLeft(at)) await answered(at, () => run(at.id, at.result), said, false);
     });
-  const known = (at) => state.cases.find((one) => one.id === at.id);
-  const undo = step(api.undo, "The last correction was taken back", (at) => known(at)?.undo);
-  const redo = step(api.redo, "The correction was made again", (at) => known(at)?.redo);
+  const undo = step(api.undo, "The last correction was taken back", ({ result }) => result.history?.length);
+  const redo = step(api.redo, "The correction was made again", ({ id }) => state.cases.find((one) => one.id === id)?.redo);
 
   /** Show the answer, wherever the person is by now. If somebody else was quicker, nothing was changed: show that. */
   async function answered(at, run, said, offerUndo) {

@@ -56,7 +56,14 @@ async function startViewer() {
   }
 }
 
+/** After sleep, or where memory is short, a graphics card forgets everything. Corrections are saved. */
+function cardLost() {
+  const action = { label: "Reload", run: () => location.reload() };
+  toast("The graphics card has lost the pictures. Reload the page to see them again.", { error: true, action });
+}
+
 function connect(viewer) {
+  find("#slices").addEventListener("webglcontextlost", cardLost);
   const bar = tools(viewer);
   const straight = strip({ choose: (name) => choose(name), jump: (mm) => viewer.jumpTo(mm) });
   const { open, reload, choose } = scan(viewer, bar, straight);
