@@ -134,6 +134,8 @@ def train(options) -> None:
         spondyl("phantom", phantoms, "-n", 2, "--hard", "--seed", 9301)
     shared = sum(train_default(options.work, "phantoms", s, phantoms, phantoms, None) for s in STAGES)
     for number, (learnt, held) in enumerate(folds(find_cases(options.dataset), options.folds)):
+        if number not in (options.only or range(options.folds)):
+            continue
         part = f"fold-{number}"
         data = link(learnt, options.work / part / "training_dataset")
         unseen = link(held, options.work / part / "held_out")
@@ -152,8 +154,8 @@ def train(options) -> None:
 def predictions(options, prefix: str):
     """Name, truth and prediction of every scan, by its own fold; of other scans, by the first."""
     for number, (_, held) in enumerate(folds(find_cases(options.dataset), options.folds)):
-        if options.on and number:
-            return
+        if number not in (options.only or range(options.folds)) or (options.on and number):
+            continue
         place = options.work / f"fold-{number}"
         pipeline = load_pipeline(combine(*(read_model(place / f"{prefix}{s}" / "model") for s in STAGES)))
         for case in find_cases(options.on) if options.on else held:
@@ -205,6 +207,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=3)
     parser.add_argument("--reference", type=float, metavar="WIDTH", help="also the reference recipe")
     parser.add_argument("--on", type=Path, metavar="TESTSET", help="score these scans, by the first fold")
+    parser.add_argument("--only", type=int, nargs="+", metavar="FOLD", help="leave the other folds out")
     options = parser.parse_args()
     {"train": train, "score": score}[options.what](options)
 

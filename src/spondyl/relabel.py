@@ -259,7 +259,7 @@ def _alternative(result: Result, number: int) -> tuple[str | None, ...]:
     """The names of one of the model's other numberings."""
     others = result.alternatives
     if not 1 <= number <= len(others):
-        there = f"there are {len(others)}" if others else "this result has none"
+        there = f"the last is {len(others)}" if others else "this result has none"
         raise InputError(f"no other numbering {number}: {there}")
     return others[number - 1].names
 
