@@ -3,10 +3,12 @@
 import numpy as np
 
 from spondyl.inference.fine import look_again
-from spondyl.recipes.spondyl import SpondylRecipe
+from spondyl.inference.ways import Ways
+from spondyl.recipes.spondyl import OFFSET_UNIT_MM, SpondylRecipe
 from spondyl.volume import Grid, Volume
 
 SCAN = Volume(np.zeros((60, 120, 160), np.int16), Grid.from_spacing((60, 120, 160), (3.0, 3.0, 3.0)))
+NOWHERE = Ways(np.zeros((3, *SCAN.grid.shape), np.float32), SCAN.grid)
 HEIGHTS_MM = np.arange(60.0, 440.0, 30.0)
 
 
@@ -20,7 +22,7 @@ def pieces(depths_mm):
 
     across = np.full(len(HEIGHTS_MM), 90.0)
     centroids_mm = np.stack([across, depths_mm, HEIGHTS_MM], axis=1)
-    return centroids_mm, list(look_again(SCAN, network, SpondylRecipe(), centroids_mm)), seen
+    return centroids_mm, list(look_again(SCAN, network, SpondylRecipe(), centroids_mm, NOWHERE)), seen
 
 
 def test_every_vertebra_is_covered_wherever_the_spine_bends():
@@ -46,3 +48,16 @@ def test_a_bent_spine_takes_no_more_room_than_its_parts_need():
     voxels = [sum(int(np.prod(shape)) for shape in seen) for seen in (straight, slanted)]
     box = (120 + 115) / 115  # what one box around all of the slanted one would take
     assert voxels[0] < voxels[1] < 0.85 * box * voxels[0]
+
+
+def test_the_fine_network_says_which_vertebra_unless_it_does_not_know():
+    _, found, _ = pieces(np.full(len(HEIGHTS_MM), 180.0))
+    assert all((piece.ways.mm == OFFSET_UNIT_MM).all() for piece in found)  # the stub says 1 everywhere
+    recipe = SpondylRecipe(segmentation=SpondylRecipe().segmentation.model_copy(update={"offsets": False}))
+    centroids_mm = np.array([[90.0, 180.0, 240.0]])
+
+    def network(image):
+        return (np.ones((1, 2, *image.shape[2:]), np.float32),)
+
+    (piece,) = look_again(SCAN, network, recipe, centroids_mm, NOWHERE)
+    assert piece.ways is NOWHERE

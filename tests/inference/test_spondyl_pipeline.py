@@ -5,11 +5,12 @@ import pytest
 
 from spondyl.anatomy import label_of
 from spondyl.decoding.anatomical import DecodedSpine
-from spondyl.inference.evidence import Evidence, find_candidates, identify
+from spondyl.inference.evidence import find_candidates, identify
 from spondyl.inference.fine import look_again
 from spondyl.inference.region import locate
 from spondyl.inference.segmentation import Piece, _region, segment, whole_piece
 from spondyl.inference.spondyl import SpondylPipeline, _scan_flags
+from spondyl.inference.ways import Ways
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.spine import Numbering
 from spondyl.volume import Grid, Volume
@@ -173,29 +174,29 @@ def test_slabs_do_not_change_the_mask(monkeypatch):
     evidence = identify(image, image.grid.resampled(3.0), KnowingEngine(3.0, True).run, SpondylRecipe())
     labels = [label_of(name) for name in NAMES]
 
-    whole = segment(image, [whole_piece(evidence)], evidence, _centres(), labels)
+    whole = segment(image, [whole_piece(evidence)], _centres(), labels)
     monkeypatch.setattr("spondyl.inference.segmentation._SLAB_VOX", 40_000)
-    sliced = segment(image, [whole_piece(evidence)], evidence, _centres(), labels)
+    sliced = segment(image, [whole_piece(evidence)], _centres(), labels)
     np.testing.assert_array_equal(whole.data, sliced.data)
-    assert not segment(image, [whole_piece(evidence)], evidence, np.zeros((0, 3)), []).data.any()
+    assert not segment(image, [whole_piece(evidence)], np.zeros((0, 3)), []).data.any()
 
 
 def test_a_segmentation_network_draws_a_better_mask_in_chunks_as_in_one(monkeypatch):
     image, truth = (volume.reoriented("RAS") for volume in scan("PIR", (1.0, 1.0, 1.0)))
     labels = [label_of(name) for name in NAMES]
     evidence = identify(image, image.grid.resampled(3.0), KnowingEngine(3.0, True).run, SpondylRecipe())
-    engine = KnowingEngine(1.5, True)  # only its first answer counts
+    engine = KnowingEngine(1.5, True)
     monkeypatch.setattr("spondyl.inference.fine._CHUNK_MM", 600.0)
-    pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres()))
+    pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres(), evidence.ways))
     assert len(pieces) == 1
-    whole = segment(image, pieces, evidence, _centres(), labels)
+    whole = segment(image, pieces, _centres(), labels)
     for label in labels:
         found, true = whole.data == label, truth.data == label
         assert 2 * (found & true).sum() / (found.sum() + true.sum()) > 0.93
     monkeypatch.setattr("spondyl.inference.fine._CHUNK_MM", 60.0)
-    pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres()))
+    pieces = list(look_again(image, engine.run, SpondylRecipe(), _centres(), evidence.ways))
     assert len(pieces) > 3
-    chunked = segment(image, pieces, evidence, _centres(), labels)
+    chunked = segment(image, pieces, _centres(), labels)
     assert (chunked.data != whole.data).sum() < 0.002 * (whole.data > 0).sum()
 
 
@@ -205,7 +206,8 @@ def test_every_slice_of_a_tilted_scan_lies_in_one_core():
     def cores(scan: Grid, region: Grid) -> list[tuple[int, int]]:
         for start, core in ((0, (0, 120)), (96, (24, 144))):
             grid = region.cropped((0, 0, start), (2, 2, start + 144))
-            low, high = _region(Piece(Volume(np.zeros(grid.shape, np.float32), grid), core), scan)
+            nowhere = Ways(np.zeros((3, *grid.shape), np.float32), grid)
+            low, high = _region(Piece(Volume(np.zeros(grid.shape, np.float32), grid), nowhere, core), scan)
             yield int(low[2]), int(high[2])
 
     rng = np.random.default_rng(0)
@@ -227,10 +229,9 @@ def test_holes_are_filled_and_specks_removed():
     logits[36:38, 36:38, 36:38] = 10  # speck
     centre = np.array([19.5, 19.5, 19.5])
     way = centre - np.stack(np.meshgrid(*[np.arange(40)] * 3, indexing="ij"), axis=-1)
-    nothing = np.zeros((0, 1, 1, 1), np.float32)
-    evidence = Evidence(logits, logits, np.moveaxis(way, -1, 0).astype(np.float32), nothing, grid)
+    ways = Ways(np.moveaxis(way, -1, 0).astype(np.float32), grid)
     bright = Volume(np.full(grid.shape, 200, np.int16), grid)
-    mask = segment(bright, [Piece(Volume(logits, grid), (0, 40))], evidence, centre[None], [20])
+    mask = segment(bright, [Piece(Volume(logits, grid), ways, (0, 40))], centre[None], [20])
     assert (mask.data[18:22, 18:22, 18:22] == 20).all()
     assert not mask.data[14:16, 14:16, 8:32].any()
     assert not mask.data[34:].any()

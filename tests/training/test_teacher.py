@@ -7,6 +7,7 @@ from spine_toys import NAMES, toy_scan
 
 from spondyl.anatomy import label_of
 from spondyl.inference.evidence import Evidence
+from spondyl.inference.ways import Ways
 from spondyl.training.corpus import UNKNOWN, prepare_case
 from spondyl.training.teacher import taught
 from spondyl.volume import Grid, Volume
@@ -22,7 +23,7 @@ def sure_of_bone(scan: Volume, region: Grid) -> tuple[Volume, Evidence]:
     nearest = np.linalg.norm(all_ways, axis=-1).argmin(axis=-1)
     offsets = np.take_along_axis(all_ways, nearest[..., None, None], axis=-2)[..., 0, :]
     nothing = np.zeros((0, 1, 1, 1), np.float32)
-    ways = np.moveaxis(offsets, -1, 0).astype(np.float32)
+    ways = Ways(np.moveaxis(offsets, -1, 0).astype(np.float32), region)
     return Volume(logits, region), Evidence(logits, logits, ways, nothing, region)
 
 

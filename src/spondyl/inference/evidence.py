@@ -8,6 +8,7 @@ from scipy import ndimage
 
 from spondyl.decoding.anatomical import Candidate
 from spondyl.inference.run import Network, run_network, sigmoid
+from spondyl.inference.ways import Ways
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
@@ -23,14 +24,14 @@ class Evidence:
     Attributes:
         vertebra: ``(X, Y, Z)`` float32 logits.
         heat: ``(X, Y, Z)`` float32, 0..1, high at body centres.
-        offsets_mm: ``(3, X, Y, Z)`` float32, way to the centroid along the grid's axes.
+        ways: From each voxel to the centroid of its vertebra.
         levels: ``(28, X/2, Y/2, Z/2)`` float32 logits.
         grid: Of the full-resolution maps.
     """
 
     vertebra: npt.NDArray[np.float32]
     heat: npt.NDArray[np.float32]
-    offsets_mm: npt.NDArray[np.float32]
+    ways: Ways
     levels: npt.NDArray[np.float32]
     grid: Grid
 
@@ -40,7 +41,7 @@ def identify(scan: Volume, region: Grid, network: Network, recipe: SpondylRecipe
     stage = recipe.identification
     outputs, grid = run_network(scan, region, network, recipe, 2 ** (len(stage.widths) - 1))
     fine, levels = outputs
-    return Evidence(fine[0].copy(), sigmoid(fine[1]), 10 * fine[2:5], levels, grid)
+    return Evidence(fine[0].copy(), sigmoid(fine[1]), Ways.of(fine, grid), levels, grid)
 
 
 def find_candidates(evidence: Evidence, least: float = 0.08, apart_mm: float = 8.0) -> list[Candidate]:

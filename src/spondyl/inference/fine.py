@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from spondyl.inference.run import Network, run_network
 from spondyl.inference.segmentation import Piece
+from spondyl.inference.ways import Ways
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.volume import Grid, Volume
 
@@ -19,7 +20,11 @@ _CONTEXT_MM: Final = 36.0
 
 
 def look_again(
-    scan: Volume, network: Network, recipe: SpondylRecipe, centroids_mm: npt.NDArray[np.float64]
+    scan: Volume,
+    network: Network,
+    recipe: SpondylRecipe,
+    centroids_mm: npt.NDArray[np.float64],
+    ways: Ways,
 ) -> Iterator[Piece]:
     """Run the segmentation stage around the centroids.
 
@@ -28,6 +33,7 @@ def look_again(
         network: Of the segmentation stage.
         recipe: The recipe.
         centroids_mm: ``(n, 3)`` RAS mm, at least one.
+        ways: Of the identification stage, for networks that see none.
     """
     stage = recipe.segmentation
     stride = 2 ** (len(stage.widths) - 1)
@@ -45,7 +51,8 @@ def look_again(
         bottom = max(low - context, lowest)
         grid = target.cropped((left, back, bottom), (right, front, min(high + context, highest)))
         (fine, *_), padded = run_network(scan, grid, network, recipe, stride)
-        yield Piece(Volume(fine[0], padded), (low - bottom, high - bottom))
+        finer = Ways.of(fine, padded) if stage.offsets else ways
+        yield Piece(Volume(fine[0], padded), finer, (low - bottom, high - bottom))
 
 
 def _around(scan: Volume, region: Grid) -> Volume:

@@ -1,8 +1,8 @@
 """From what the networks say to a label map on the scan's own grid, piece by piece.
 
 Which voxel is vertebra, the identification stage says at 3 mm, or a segmentation network that looks
-once more at the spine's region, finely. Which vertebra it belongs to, the identification stage says
-either way: a voxel gets the label of the centroid it points to.
+once more at the spine's region, finely. Either says which vertebra it belongs to, too: a voxel gets
+the label of the centroid it points to.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,10 +12,10 @@ from typing import Any, Final
 import cc3d
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from spondyl.inference.evidence import Evidence
+from spondyl.inference.ways import Ways
 from spondyl.label_boxes import label_boxes
 from spondyl.volume import Grid, Volume
 
@@ -41,11 +41,13 @@ class Piece:
 
     Attributes:
         vertebra: float32 logits.
+        ways: From each voxel to the centroid of its vertebra.
         core: Range along the third axis, in voxels; the rest is only context.
         bone_logit: From here on a bright voxel is taken.
     """
 
     vertebra: Volume
+    ways: Ways
     core: tuple[int, int]
     bone_logit: float = 0.0
 
@@ -53,13 +55,12 @@ class Piece:
 def whole_piece(evidence: Evidence) -> Piece:
     """The identification stage's own answer, for models without a segmentation network."""
     logits = Volume(evidence.vertebra, evidence.grid)
-    return Piece(logits, (0, logits.grid.shape[2]), _COARSE_BONE_LOGIT)
+    return Piece(logits, evidence.ways, (0, logits.grid.shape[2]), _COARSE_BONE_LOGIT)
 
 
 def segment(
     scan: Volume,
     pieces: Iterable[Piece],
-    evidence: Evidence,
     centroids_mm: npt.NDArray[np.float64],
     labels: Sequence[int],
 ) -> Volume:
@@ -68,7 +69,6 @@ def segment(
     Args:
         scan: HU, axes in the order and direction of the pieces' grids (RAS).
         pieces: Along the third axis, one after another.
-        evidence: Of the identification stage: the way from each voxel to its centroid.
         centroids_mm: ``(n, 3)`` RAS mm.
         labels: VerSe number of each.
 
@@ -89,7 +89,7 @@ def segment(
             first = [int(start[0]), int(start[1]), low]
             last = [int(stop[0]), int(stop[1]), min(low + thickness, int(stop[2]))]
             box = tuple(slice(a, b) for a, b in zip(first, last, strict=True))
-            mask[box] = _slab(scan.cropped(first, last), piece, evidence, tree, table)
+            mask[box] = _slab(scan.cropped(first, last), piece, tree, table)
     _clean(mask[tuple(slice(a, b) for a, b in zip(lowest, highest, strict=True))], scan.grid)
     return Volume(mask, scan.grid)
 
@@ -112,9 +112,7 @@ def _region(piece: Piece, own: Grid) -> tuple[npt.NDArray[np.int_], npt.NDArray[
     return start, stop
 
 
-def _slab(
-    slab: Volume, piece: Piece, evidence: Evidence, tree: cKDTree, table: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.uint8]:
+def _slab(slab: Volume, piece: Piece, tree: cKDTree, table: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Labels of one slab of the scan."""
     grid, hu = slab.grid, slab.data
     logits = piece.vertebra.resampled(grid, fill=-10.0).data
@@ -123,14 +121,8 @@ def _slab(
     found = np.argwhere(bone | tissue)
     labels = np.zeros(grid.shape, np.uint8)
     if len(found):
-        world = grid.to_world(found)
-        where = evidence.grid.to_voxel(world).T
-        ways = np.stack(
-            [ndimage.map_coordinates(part, where, order=1, mode="nearest") for part in evidence.offsets_mm],
-            axis=1,
-        )
-        directions = evidence.grid.affine[:3, :3] / np.array(evidence.grid.spacing_mm)
-        distance, nearest = tree.query(world + ways @ directions.T, distance_upper_bound=_FURTHEST_MM)
+        aims = piece.ways.aims(grid.to_world(found))
+        distance, nearest = tree.query(aims, distance_upper_bound=_FURTHEST_MM)
         near = np.isfinite(distance)
         labels[tuple(found[near].T)] = table[nearest[near]]
     return labels

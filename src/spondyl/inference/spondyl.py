@@ -113,7 +113,7 @@ class SpondylPipeline:
         chosen = [candidates[i] for i in decoded.chosen]
         points = np.array([candidate.centroid_mm for candidate in chosen]).reshape(-1, 3)
         with timer("segmentation"):
-            mask = segment(scan, self._pieces(scan, evidence, points), evidence, points, decoded.labels)
+            mask = segment(scan, self._pieces(scan, evidence, points), points, decoded.labels)
             mask = on_grid(mask, volume.grid)
         tell(4, _STEPS)
         return Spine(
@@ -147,7 +147,7 @@ class SpondylPipeline:
         """Where the mask is drawn from."""
         if self._segmentation is None or not len(points):
             return [whole_piece(evidence)]
-        return look_again(scan, self._segmentation.run, self.recipe, points)
+        return look_again(scan, self._segmentation.run, self.recipe, points, evidence.ways)
 
 
 def _vertebrae(decoded: DecodedSpine, chosen: Sequence[Candidate], scan: Volume) -> tuple[Vertebra, ...]:

@@ -1,10 +1,13 @@
 """The default recipe: everything that defines the ``spondyl`` system, as data."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["AugmentationSettings", "SpondylRecipe", "StageSettings", "TrainingSettings"]
+__all__ = ["OFFSET_UNIT_MM", "AugmentationSettings", "SpondylRecipe", "StageSettings", "TrainingSettings"]
+
+OFFSET_UNIT_MM: Final = 10.0
+"""What a network calls 1 in its ways to the centroids."""
 
 
 class _Settings(BaseModel):

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from spondyl.anatomy import ORDER
-from spondyl.recipes.spondyl import StageSettings
+from spondyl.recipes.spondyl import OFFSET_UNIT_MM, StageSettings
 from spondyl.training.corpus import UNKNOWN
 from spondyl.training.patches import Patch
 
@@ -13,7 +13,6 @@ __all__ = ["spine_loss"]
 
 _HEAT_EMPHASIS = 20.0  # body centres fill a thousandth of a patch
 _NEIGHBOUR_SHARE = 0.1
-_OFFSET_UNIT_MM = 10.0
 
 
 def spine_loss(
@@ -63,7 +62,7 @@ def _heat_loss(logits: Tensor, heat: Tensor) -> Tensor:
 
 def _offset_loss(offsets: Tensor, batch: Patch) -> Tensor:
     """Absolute error of the way to the centroid, in units of a centimetre, inside vertebrae that have one."""
-    target = batch.offsets.float() / _OFFSET_UNIT_MM
+    target = batch.offsets.float() / OFFSET_UNIT_MM
     inside = ((batch.labels > 0) & (batch.labels != UNKNOWN)).unsqueeze(1) & target.isfinite()
     error = (offsets - target.nan_to_num()).abs() * inside
     return error.sum() / (inside.sum() + 100)

@@ -90,11 +90,7 @@ def taught(case: TrainingCase, maps_of: MapsOf) -> TrainingCase:
     part[unknown & nothing] = 0
     found = np.argwhere(unknown & vertebra)
     world = region.to_world(found)
-    where = maps.grid.to_voxel(world).T
-    ways = [ndimage.map_coordinates(way, where, order=1, mode="nearest") for way in maps.offsets_mm]
-    directions = maps.grid.affine[:3, :3] / np.array(maps.grid.spacing_mm)
-    aims = world + np.stack(ways, axis=1) @ directions.T
-    distances = np.linalg.norm(aims[:, None] - centroids_mm[None], axis=-1)
+    distances = np.linalg.norm(maps.ways.aims(world)[:, None] - centroids_mm[None], axis=-1)
     belongs = distances.min(axis=1) < _BELONGS_MM
     owner = present[distances.argmin(axis=1)].astype(np.uint8)
     part[tuple(found[belongs].T)] = owner[belongs]
