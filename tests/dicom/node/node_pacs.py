@@ -25,7 +25,7 @@ from pynetdicom.sop_class import CTImageStorage, Verification
 
 from spondyl.dicom.node import NodeConfig
 from spondyl.dicom.node.queue import StudyQueue
-from spondyl.dicom.node.sockets import Connections, closing_handlers
+from spondyl.dicom.node.sockets import Connections, calling_handlers
 from spondyl.dicom.node.study import State
 from spondyl.dicom.node.upkeep import list_studies
 
@@ -67,7 +67,7 @@ def wait_until(ready: Callable[[], Any], what: str, timeout_s: float = 60) -> An
     while time.monotonic() < end:
         if found := ready():
             return found
-        time.sleep(0.05)
+        time.sleep(0.02)
     pytest.fail(f"waited in vain: {what}")
 
 
@@ -110,7 +110,7 @@ class Orthanc:
 
     def stop(self) -> None:
         if self._running is not None:
-            self._running.terminate()
+            self._running.kill()  # it takes seconds to end by itself, and its database outlives this
             self._running.wait()
             self._running = None
 
@@ -185,7 +185,7 @@ def calling(port: int, *, title: str = "SENDER", called: str = "SPONDYL", contex
     """An association with a node; what is given back may not be established."""
     ae = AE(ae_title=title)
     ae.requested_contexts = contexts or [build_context(uid) for uid in (CTImageStorage, Verification)]
-    association = ae.associate("127.0.0.1", port, ae_title=called, evt_handlers=closing_handlers())
+    association = ae.associate("127.0.0.1", port, ae_title=called, evt_handlers=calling_handlers())
     try:
         yield association
     finally:

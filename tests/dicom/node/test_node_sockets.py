@@ -10,7 +10,7 @@ from node_pacs import calling, free_port, wait_until
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import Verification
 
-from spondyl.dicom.node.sockets import Connections, closing_handlers
+from spondyl.dicom.node.sockets import Connections, calling_handlers
 
 HELLO = bytes.fromhex("010000000044")
 """An association request begins, and 68 bytes of it should follow."""
@@ -67,7 +67,7 @@ def rude_peer(end):
 
 
 def call(port):
-    seen, ae = Seen(closing_handlers()), AE()
+    seen, ae = Seen(calling_handlers()), AE()
     ae.add_requested_context(Verification)
     association = ae.associate("127.0.0.1", port, evt_handlers=seen.handlers)
     assert not association.is_established
@@ -78,6 +78,14 @@ def call(port):
 def test_a_caller_whom_the_other_side_leaves(end):
     with rude_peer(end) as port:
         call(port)
+
+
+def test_nothing_is_held_back(listening):
+    """Else each object sent waits 40 ms for a confirmation of the other side."""
+    port, _ = listening
+    with calling(port) as association:
+        sender = association.dul.socket.socket
+        assert sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
 
 
 def test_a_caller_whom_nobody_hears():

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spondyl.dicom.node.config import Peer
-from spondyl.dicom.node.sockets import closing_handlers
+from spondyl.dicom.node.sockets import calling_handlers
 from spondyl.errors import TransferError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def associated(
         peer.port,
         contexts=contexts,
         ae_title=peer.title,
-        evt_handlers=[*closing_handlers(), *handlers],
+        evt_handlers=[*calling_handlers(), *handlers],
         ext_neg=list(roles),
     )
     if not association.is_established:
