@@ -48,6 +48,18 @@ def test_all_kinds(run, phantom, study):
     assert {each.StudyInstanceUID for each in made.values()} == {dcmread(study / "000.dcm").StudyInstanceUID}
 
 
+def test_the_series_itself_whatever_its_header_lacks(run, study):
+    for number, file in enumerate(sorted(study.iterdir())):
+        slice_ = dcmread(file)
+        with anything_goes():
+            del slice_.SeriesInstanceUID
+            slice_.InstanceNumber = None
+            slice_["InstanceNumber"]._value = "1A" if number == 0 else None
+            slice_.save_as(file)
+    made = run(results=("ct",))
+    assert len(made) == len(list(study.iterdir()))
+
+
 def test_the_same_study_gives_the_same_objects(run):
     """So a study that is processed again after a kill does not appear twice in the archive."""
     assert run(to="first") == run(to="second")

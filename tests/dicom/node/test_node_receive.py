@@ -1,5 +1,6 @@
 """The node's ear: who is heard, what is taken, and what is answered to everything else."""
 
+import gc
 import hashlib
 import socket
 import sqlite3
@@ -46,7 +47,7 @@ def listen(settings):
             receiver.stop()
             queue.close()
 
-    start.stop = stop
+    start.stop, start.running = stop, running
     yield start
     stop()
 
@@ -112,6 +113,28 @@ def test_a_cut_association_waits_with_patience(listen, slices, caplog):
     wait_until(lambda: "was cut" in caplog.text, "the cut is noticed")
     (study,) = list_studies(queue)
     assert study.complete - study.changed > 400
+
+
+def test_who_leaves_before_the_answer_is_forgotten(listen, slices, monkeypatch):
+    config, _, queue = listen()
+    ((receiver, _),) = listen.running
+    taken, gone = threading.Event(), threading.Event()
+
+    def slow(file):
+        taken.set()
+        gone.wait(30)
+        return hash_file(file)
+
+    monkeypatch.setattr("spondyl.dicom.node.receive.hash_file", slow)
+    with calling(config.port) as association, ThreadPoolExecutor(1) as pool:
+        pool.submit(association.send_c_store, slices[0])
+        taken.wait(30)
+        association.dul.socket.socket.shutdown(socket.SHUT_RDWR)
+        wait_until(lambda: not receiver._coming, "its end is noticed")
+        gone.set()
+    wait_until(lambda: not talking(), "its threads end")
+    wait_until(lambda: (gc.collect(), not receiver._brought)[1], "nothing is remembered of it")
+    assert list_studies(queue)[0].instances == 1
 
 
 def test_every_coding_of_ct_is_taken(listen):

@@ -1,6 +1,7 @@
 """A whole node with a stand-in for the pipeline: from a sent study to the results at an archive."""
 
 import logging
+import os
 import threading
 from contextlib import closing
 
@@ -177,6 +178,27 @@ def test_results_stay_where_nobody_wants_them(start, slices):
     send(node.config.port, slices)
     wait_for(node, State.DONE)
     assert len(list(node.store.results(1).iterdir())) == 2
+
+
+def test_results_are_on_the_disk_before_the_queue_says_so(start, slices, monkeypatch):
+    """Else a power cut leaves results that can be neither sent nor made again."""
+    flushed, safe = set(), []
+    fsync, processed = os.fsync, StudyQueue.processed
+
+    def note(handle):
+        flushed.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    def notice(queue, study, files):
+        safe.extend(file.stat().st_ino in flushed for file in node.store.results(study.id).iterdir())
+        return processed(queue, study, files)
+
+    monkeypatch.setattr("os.fsync", note)
+    monkeypatch.setattr(StudyQueue, "processed", notice)
+    node = start(send_to=None)
+    send(node.config.port, slices)
+    wait_for(node, State.DONE)
+    assert safe == [True, True]
 
 
 def test_no_space_to_process_is_waited_for(start, slices, monkeypatch, caplog):

@@ -12,7 +12,7 @@ from spondyl.dicom.node.process import ProcessStudy
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.receive import Receiver
 from spondyl.dicom.node.send import make_sender
-from spondyl.dicom.node.store import Store
+from spondyl.dicom.node.store import Store, flush
 from spondyl.dicom.node.study import Stage, State, Study
 from spondyl.dicom.node.upkeep import purge
 from spondyl.dicom.node.words import told
@@ -178,6 +178,7 @@ class Node:
         elif outcome.verdict != Verdict.DONE:
             self._fail(study, outcome.reason, again=outcome.verdict == Verdict.BROKEN)
         else:
+            flush(results)
             files = sorted(file.name for file in results.iterdir())
             after = self.queue.processed(study, files if self._sender else [])
             logger.info("study %d: processed, %d results, now %s", study.id, len(files), after.state)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
 from spondyl.dicom.identity_files import deidentify_file
+from spondyl.dicom.tags import flag, text
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -87,6 +88,6 @@ def _files_of(study: Path, series: str) -> list[Path]:
         header: Dataset = dcmread(
             file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "InstanceNumber"]
         )
-        if header.get("SeriesInstanceUID") == series:
-            found.append((int(header.get("InstanceNumber") or 0), file))
+        if text(header, "SeriesInstanceUID") == series:
+            found.append((flag(header, "InstanceNumber"), file))
     return [file for _, file in sorted(found)]

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from spondyl.dicom.node.config import NodeConfig
 from spondyl.dicom.node.contexts import CT_CLASSES, IDLE_S, acceptor, quiet_library
@@ -73,8 +74,9 @@ class Receiver:
         files: Lock,
     ) -> None:
         self._config, self._store, self._queue, self._files = config, store, queue, files
-        self._brought: dict[Any, set[int]] = {}  # association -> studies that it brought
-        self._coming: dict[Any, int] = {}  # association -> bytes since its last whole object
+        # Weak, since an object may still be taken when its association has ended.
+        self._brought = WeakKeyDictionary[Any, set[int]]()  # association -> studies that it brought
+        self._coming = WeakKeyDictionary[Any, int]()  # association -> bytes since its last whole object
         self._connections = Connections(IDLE_S)
         self._full = False
         self._ae: Any = None

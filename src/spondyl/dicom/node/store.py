@@ -23,7 +23,7 @@ from pathlib import Path
 from spondyl.dicom.identity_files import secret_at
 from spondyl.errors import OutputError
 
-__all__ = ["Store", "hash_file"]
+__all__ = ["Store", "flush", "hash_file"]
 
 
 class Store:
@@ -111,6 +111,14 @@ class Store:
         for file in self.incoming.iterdir():
             if now - file.stat().st_mtime >= older_than_s:
                 file.unlink(missing_ok=True)
+
+
+def flush(folder: Path) -> None:
+    """Make the files in a folder outlive a power cut."""
+    for file in folder.iterdir():
+        with file.open("rb+") as stream:
+            os.fsync(stream.fileno())
+    _flush_folder(folder)
 
 
 def hash_file(file: Path) -> str:
