@@ -97,6 +97,7 @@ def test_its_end_is_an_error_of_the_series(program, reason, tmp_path, replace):
 
 LIMITS = """
 from spondyl.dicom import decoder
+decoder._SECONDS = 0.2
 def decoded(about, frame):
     {action}
 decoder._decoded = decoded

@@ -1,6 +1,7 @@
 """DICOM objects as formats: beside a result, from a result, after a correction."""
 
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -40,15 +41,24 @@ def write_series(folder, kind="axial"):
         header.save_as(folder / f"{header.InstanceNumber:03}.dcm", enforce_file_format=True)
 
 
-@pytest.fixture
-def predicted(tmp_path):
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
     """A series, and what ``predict --outputs`` makes of it."""
-    write_series(tmp_path / "series")
-    series = read_series(tmp_path / "series")
+    root = tmp_path_factory.mktemp("original")
+    write_series(root / "series")
+    series = read_series(root / "series")
     spine = spine_on(series.volume.grid)
-    file = tmp_path / "series" / "001.dcm"
-    result = write_outputs(spine, series.volume, tmp_path / "out", file=file, also=KINDS, preview=False)
+    file = root / "series" / "001.dcm"
+    result = write_outputs(spine, series.volume, root / "out", file=file, also=KINDS, preview=False)
     assert [result.files[kind] for kind in KINDS] == list(NAMES)
+    return root, series, spine
+
+
+@pytest.fixture
+def predicted(original, tmp_path):
+    """A copy to be changed; a result remembers the way to its scan, not the place."""
+    root, series, spine = original
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
     return tmp_path / "out", series, spine
 
 

@@ -4,12 +4,20 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from socketserver import BaseServer
 
 import pytest
-from node_fakes import FakeProcess, make_slices
+from node_fakes import LOOK_S, FakeProcess, make_slices
 from node_pacs import PLUGINS, Archive, Orthanc, free_port, listens, wait_until
 
 from spondyl.dicom.node import NodeConfig, Peer
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """A node looks at its queue more often, a listener for the wish to stop; both do twice a second else."""
+    monkeypatch.setattr("spondyl.dicom.node.node._LOOK_S", LOOK_S)
+    monkeypatch.setattr(BaseServer.serve_forever, "__defaults__", (LOOK_S,))
 
 
 @pytest.fixture

@@ -18,6 +18,9 @@ from spondyl.volume import Grid, Volume
 NAME, PATIENT = "Geheim^Gerda", "PID-4711-X"
 """Must never be seen in a log."""
 
+LOOK_S = 0.02
+"""Between two looks of a node at its queue; 0.5 outside of tests."""
+
 SEG, SR = "1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.88.33"
 
 

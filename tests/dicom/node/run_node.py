@@ -4,14 +4,15 @@ import signal
 import sys
 from pathlib import Path
 
-from node_fakes import FakeProcess
+from node_fakes import LOOK_S, FakeProcess
 
-from spondyl.dicom.node import Node, NodeConfig
+from spondyl.dicom.node import Node, NodeConfig, node
 
 if __name__ == "__main__":
+    node._LOOK_S = LOOK_S
     settings, diary, trouble = sys.argv[1:]
     doing = None if trouble == "real" else FakeProcess(Path(diary), trouble)
-    node = Node(NodeConfig.model_validate_json(settings), doing)
-    signal.signal(signal.SIGTERM, lambda *_: node.ask_to_stop())
-    with node:
-        node.wait()
+    running = Node(NodeConfig.model_validate_json(settings), doing)
+    signal.signal(signal.SIGTERM, lambda *_: running.ask_to_stop())
+    with running:
+        running.wait()

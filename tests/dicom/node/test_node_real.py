@@ -14,7 +14,7 @@ def test_killed_while_the_model_works(orthanc, peer, launch):
     phantom = make_phantom(3, options)
     slices = slices_of(phantom.image)
     study = slices[0].StudyInstanceUID
-    settings = {"send_to": peer, "results": ("seg", "sr", "rtstruct"), "threads": 1}
+    settings = {"send_to": peer, "results": ("seg", "sr", "rtstruct")}
     config, program = launch("real", **settings)
     send(config.port, slices)
     half = config.store / "studies" / "1" / "results" / "1-seg.dcm"
