@@ -75,6 +75,12 @@ def test_an_answer_that_is_no_dicom(answer):
         WebArchive(url).find()
 
 
+def test_a_connection_that_is_not_secure():
+    """Here nobody speaks TLS; a certificate of an unknown authority is told in the same way."""
+    with serving(page) as url, pytest.raises(TransferError, match="no secure connection; is the authority"):
+        WebArchive(url.replace("http:", "https:")).find()
+
+
 def test_no_password_in_an_error():
     url = f"http://me:hunter2@127.0.0.1:{free_port()}/dicom-web?token=hunter2"
     with pytest.raises(TransferError, match="cannot be reached") as caught:

@@ -15,7 +15,7 @@ from spondyl.dicom.node.archive import (
     object_path,
     series_uids,
 )
-from spondyl.dicom.node.send import web_client
+from spondyl.dicom.node.send import web_client, web_trouble
 from spondyl.dicom.node.words import address
 from spondyl.dicom.tags import text
 from spondyl.errors import TransferError
@@ -92,12 +92,10 @@ class WebArchive:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Errors of the client as ours, without its words: they hold addresses with UIDs."""
+        """Errors of the client as ours."""
         try:
             yield
         except OSError as error:  # requests' own errors are kinds of OSError
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            how = f"answers HTTP status {status}" if status else "cannot be reached"
-            raise TransferError(f"{address(self.url)} {how}") from error
+            raise web_trouble(self.url, error) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise TransferError(f"{address(self.url)} gives an answer that is no DICOMweb") from error

@@ -11,7 +11,7 @@ from spondyl.dicom.node.contexts import caller, contexts_for
 from spondyl.dicom.node.words import address
 from spondyl.errors import MissingDependencyError, TransferError
 
-__all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client"]
+__all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client", "web_trouble"]
 
 logger = logging.getLogger(__name__)
 
@@ -82,12 +82,23 @@ def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None 
         try:
             answer = client.store_instances([dcmread(file)])
         except (OSError, ValueError) as error:  # requests' own errors are kinds of OSError
-            status = getattr(getattr(error, "response", None), "status_code", None)
-            how = f"answers HTTP status {status}" if status else "cannot be reached"
-            raise TransferError(f"{address(url)} {how}") from error
+            raise web_trouble(url, error) from error
         if answer is None or answer.get("FailedSOPSequence"):  # Orthanc names it even when it is empty
             raise TransferError(f"{address(url)} refuses an object")
         yield file
+
+
+def web_trouble(url: str, error: Exception) -> TransferError:
+    """What to tell of an error of the client, without its words: they hold addresses with UIDs."""
+    from requests.exceptions import SSLError
+
+    if status := getattr(getattr(error, "response", None), "status_code", None):
+        how = f"answers HTTP status {status}"
+    elif isinstance(error, SSLError):
+        how = "makes no secure connection; is the authority of its certificate known here?"
+    else:
+        how = "cannot be reached"
+    return TransferError(f"{address(url)} {how}")
 
 
 def web_client(url: str, headers: Mapping[str, str] | None = None) -> Any:
