@@ -170,7 +170,7 @@ def without(spine, *names):
 def test_a_gap(upright):
     spine = checked_names(without(upright.spine, "T9", "T10"))
     assert codes(spine) == {"gap": ["T11"]}
-    assert spine["T11"].flags[0].message == "T9, T10 was not found between T8 and T11."
+    assert spine["T11"].flags[0].message == "T9, T10 were not found between T8 and T11."
 
 
 def test_a_missing_t12_is_told_from_a_missed_one(upright):

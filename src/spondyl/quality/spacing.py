@@ -49,9 +49,9 @@ def check_spacing(spine: Spine) -> Iterator[Finding]:
             )
         elif left_out:
             names = ", ".join(NAMES[label] for label in left_out)
-            yield Finding(
-                Flag("gap", f"{names} was not found between {NAMES[above]} and {NAMES[below]}."), below
-            )
+            verb = "was" if len(left_out) == 1 else "were"
+            message = f"{names} {verb} not found between {NAMES[above]} and {NAMES[below]}."
+            yield Finding(Flag("gap", message), below)
         elif len(lengths) > _LEAST_STEPS and not 1 / _FURTHEST < length / expected < _FURTHEST:
             near = "near" if length < expected else "far"
             message = (
