@@ -74,6 +74,7 @@ def test_without_webgl_all_but_the_pictures_works(page, opened):
     assert page.locator(".strip .level").all_inner_texts() == FOUND
     page.keyboard.press("e")
     dialog = page.get_by_role("dialog", name="Export patient")
+    dialog.wait_for()
     while (ticked := dialog.get_by_role("checkbox", checked=True)).count():
         ticked.first.uncheck()
     expect(dialog.get_by_role("button", name="Download")).to_be_disabled()

@@ -77,6 +77,7 @@ def test_a_worker_that_leaves_takes_no_further_case(working, scan, monkeypatch):
     monkeypatch.setattr(subprocess, "Popen", lambda words, **how: start([words[0], "-c", code], **how))
     for process in workers():
         process.kill()
+        process.wait(60)  # one that is about to end would be given the first case
     cases = [send(working, scan).json()["id"] for _ in range(2)]
     assert [settled(working, case).get("error") for case in cases] == [None, None]
     wait_for(lambda: not workers())
