@@ -1,6 +1,7 @@
 """The second, fine look: every vertebra within reach, and no more of the scan than that needs."""
 
 import numpy as np
+import pytest
 
 from spondyl.inference.fine import look_again
 from spondyl.inference.ways import Ways
@@ -40,6 +41,19 @@ def test_every_vertebra_is_covered_wherever_the_spine_bends():
                 low, high = piece.core
                 inside.append(0 <= x < width and 0 <= y < depth and low - 0.5 <= z < high - 0.5)
             assert sum(inside) == 1
+
+
+@pytest.mark.parametrize("span_mm", np.arange(85.0, 95.0, 0.5))
+def test_a_sliver_left_over_from_the_stretches_is_no_trouble(span_mm):
+    """The box around these, 45 mm more at both ends, is about as long as one stretch."""
+
+    def network(image):
+        return (np.ones((1, 5, *image.shape[2:]), np.float32),)
+
+    centroids_mm = np.array([[90.0, 180.0, 200.0], [90.0, 180.0, 200.0 + span_mm]])
+    found = list(look_again(SCAN, network, SpondylRecipe(), centroids_mm, NOWHERE))
+    tops = [piece.vertebra.grid.to_world((0, 0, piece.core[1] - 0.5))[2] for piece in found]
+    assert max(tops) > 200 + span_mm + 44
 
 
 def test_a_bent_spine_takes_no_more_room_than_its_parts_need():

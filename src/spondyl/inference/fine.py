@@ -47,6 +47,8 @@ def look_again(
     for low in range(lowest, highest, chunk):
         high = min(low + chunk, highest)
         here = places[(places[:, 2] > low - reach) & (places[:, 2] < high + reach)]
+        if not len(here):  # a last sliver, where the box was rounded up
+            continue
         (left, back, _), (right, front, _) = _box(target, here)  # a bent spine needs less room in parts
         bottom = max(low - context, lowest)
         grid = target.cropped((left, back, bottom), (right, front, min(high + context, highest)))
