@@ -1,6 +1,7 @@
 """A second, fine look at the spine's region, chunk by chunk along the spine: bounded memory."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,7 @@ from spondyl.volume import Grid, Volume
 __all__ = ["look_again"]
 
 _MARGIN_MM: Final = ((50.0, 50.0), (80.0, 35.0), (45.0, 45.0))  # before and after, along R, A and S
-_CHUNK_MM: Final = 180.0
+_CHUNK_MM: Final = 200.0
 _CONTEXT_MM: Final = 36.0
 
 
@@ -44,10 +45,10 @@ def look_again(
     chunk, context = (round(length / stage.spacing_mm) for length in (_CHUNK_MM, _CONTEXT_MM))
     reach = max(_MARGIN_MM[2]) / stage.spacing_mm
     lowest, highest = region[0][2], region[1][2]
-    for low in range(lowest, highest, chunk):
-        high = min(low + chunk, highest)
+    count = -(-(highest - lowest) // chunk)
+    for low, high in pairwise(lowest + (highest - lowest) * n // count for n in range(count + 1)):
         here = places[(places[:, 2] > low - reach) & (places[:, 2] < high + reach)]
-        if not len(here):  # a last sliver, where the box was rounded up
+        if not len(here):  # a chunk between two that lie far apart
             continue
         (left, back, _), (right, front, _) = _box(target, here)  # a bent spine needs less room in parts
         bottom = max(low - context, lowest)

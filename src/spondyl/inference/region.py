@@ -15,7 +15,7 @@ __all__ = ["followed", "locate"]
 
 _SURE: Final = 0.2
 _LEAST: Final = 0.1
-_MARGIN_MM: Final = ((45.0, 45.0), (70.0, 45.0), (45.0, 45.0))  # before and after; processes reach far back
+_MARGIN_MM: Final = (45.0, 70.0, 45.0)  # spinous processes reach far back
 _NEAR_MM: Final = 30.0  # less than the margin: the outermost vertebra of the first stage is not near
 _FURTHER_MM: Final = 150.0
 _C1, _S2 = 1, 27
@@ -41,8 +41,8 @@ def locate(scan: Volume, network: Network, recipe: SpondylRecipe) -> Grid | None
         return None
     target = scan.grid.resampled(recipe.identification.spacing_mm)
     corners = target.to_voxel(grid.to_world(peaks))
-    before, after = np.array(_MARGIN_MM).T / recipe.identification.spacing_mm
-    return _cropped(target, corners.min(axis=0) - before, corners.max(axis=0) + after)
+    margin = np.array(_MARGIN_MM) / recipe.identification.spacing_mm
+    return _cropped(target, corners.min(axis=0) - margin, corners.max(axis=0) + margin)
 
 
 def followed(

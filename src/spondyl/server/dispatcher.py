@@ -154,7 +154,7 @@ class Dispatcher:
         """The worker, started if there is none."""
         if self._worker is None or self._worker.poll() is not None:
             self._worker = subprocess.Popen(
-                [sys.executable, "-m", "spondyl.server.worker"],
+                [sys.executable, "-P", "-m", "spondyl.server.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
