@@ -71,7 +71,7 @@ def test_numberings_that_differed_beyond_the_end_become_one():
     kept = decoded.labels[1:]
     lower = tuple(label + 1 for label in kept)
     others = (
-        Numbering((0, *lower), 0.2, "a"),
+        Numbering((0, *lower), 0.2, "without the one called T6, one level lower"),
         Numbering((decoded.labels[0] - 1, *kept), 0.1, "b"),
         Numbering((decoded.labels[0] + 1, *lower), 0.05, "c"),
     )
@@ -79,7 +79,7 @@ def test_numberings_that_differed_beyond_the_end_become_one():
     trimmed = trim_ends(doubtful, found, scan_from(8, found[-1].centroid_mm[2] - 30))
     assert trimmed.labels == kept
     assert trimmed.probability == pytest.approx(0.7)
-    assert [(one.labels, one.description) for one in trimmed.alternatives] == [(lower, "a")]
+    assert [(one.labels, one.description) for one in trimmed.alternatives] == [(lower, "one level lower")]
     assert trimmed.alternatives[0].probability == pytest.approx(0.25)
 
 

@@ -14,7 +14,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from spondyl.anatomy import NAMES
 from spondyl.decoding.anatomical import Candidate, DecodedSpine
+from spondyl.decoding.numbering import describe_change
 from spondyl.spine import Numbering
 from spondyl.statistics import spine_statistics
 from spondyl.volume import Grid, Volume
@@ -126,14 +128,16 @@ def _step_mm(points: FloatArray, labels: Sequence[int], upper: int) -> float:
 def _without_ends(decoded: DecodedSpine, kept: slice) -> tuple[float, tuple[Numbering, ...]]:
     """Probability and alternatives once the ends are gone: those that differed only there become one."""
     labels, sure = decoded.labels[kept], decoded.probabilities[kept]
-    chances, first = {labels: decoded.probability}, dict[tuple[int, ...], Numbering]()
+    gone = {NAMES[label] for label in (*decoded.labels[: kept.start], *decoded.labels[kept.stop :])}
+    chances, first = {labels: decoded.probability}, dict[tuple[int, ...], str]()
     for other in decoded.alternatives:
         names = other.labels[kept]
         same = next((known for known in chances if _agree(known, names)), names)
         chances[same] = chances.get(same, 0.0) + other.probability
-        first.setdefault(same, other)
+        speaks_of_ends = bool(gone & set(other.description.replace(",", "").split()))
+        first.setdefault(same, describe_change(labels, names) if speaks_of_ends else other.description)
     probability = min(chances.pop(labels), *sure)
-    others = (replace(first[names], labels=names, probability=chance) for names, chance in chances.items())
+    others = (Numbering(names, chance, first[names]) for names, chance in chances.items())
     return probability, tuple(sorted(others, key=lambda other: -other.probability))
 
 
