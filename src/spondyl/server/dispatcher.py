@@ -152,7 +152,10 @@ class Dispatcher:
 
     def _ready(self) -> "subprocess.Popen[str]":
         """The worker, started if there is none."""
-        if self._worker is None or self._worker.poll() is not None:
+        if self._worker is not None and self._worker.poll() is not None:  # it died between two cases
+            _close(self._worker)
+            self._worker = None
+        if self._worker is None:
             self._worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "spondyl.server.worker"],
                 stdin=subprocess.PIPE,
