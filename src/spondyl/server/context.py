@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, BinaryIO, Final, TypeVar
 from weakref import WeakValueDictionary
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from spondyl.server.dispatcher import Dispatcher
 from spondyl.server.errors import ApiError
@@ -135,10 +136,16 @@ def stream_file(path: Path, media_type: str, name: str | None = None) -> Streami
     headers = {"Content-Length": str(os.fstat(stream.fileno()).st_size)}
     if name is not None:
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return _FileResponse(stream, media_type=media_type, headers=headers)
 
-    def chunks() -> Iterator[bytes]:
-        with stream:
-            while chunk := stream.read(1 << 20):
-                yield chunk
 
-    return StreamingResponse(chunks(), media_type=media_type, headers=headers)
+class _FileResponse(StreamingResponse):
+    """An open file as an answer, closed also if whoever asked has left before the first byte."""
+
+    def __init__(self, stream: BinaryIO, **how: Any) -> None:
+        super().__init__(iter(lambda: stream.read(1 << 20), b""), **how)
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._stream:
+            await super().__call__(scope, receive, send)

@@ -39,8 +39,9 @@ def _prepare(event: "Event") -> None:
 
     wrapper = event.assoc.dul.socket
     if wrapper is not None and wrapper.socket is not None:
-        wrapper.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
-        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])
+        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])  # first: the other side may have left
+        with suppress(OSError):
+            wrapper.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
 
 def _close(_event: "Event", connection: socket) -> None:
