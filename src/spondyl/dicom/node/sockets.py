@@ -30,8 +30,8 @@ def calling_handlers() -> list[Any]:
     """Handlers of events for a caller: its socket sends at once, and is closed at the end."""
     from pynetdicom import evt
 
-    # The socket exists before it is connected, and EVT_CONN_OPEN never comes if nobody listens.
-    return [(evt.EVT_ACSE_SENT, _prepare)]
+    # EVT_CONN_OPEN never comes if nobody listens; EVT_ACSE_SENT may come after the end of the connection.
+    return [(evt.EVT_CONN_OPEN, _prepare), (evt.EVT_ACSE_SENT, _prepare)]
 
 
 def _prepare(event: "Event") -> None:
