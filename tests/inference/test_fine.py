@@ -43,6 +43,18 @@ def test_every_vertebra_is_covered_wherever_the_spine_bends():
             assert sum(inside) == 1
 
 
+def test_nothing_is_looked_at_where_no_vertebra_is_near():
+    seen = []
+
+    def network(image):
+        seen.append(image.shape)
+        return (np.ones((1, 5, *image.shape[2:]), np.float32),)
+
+    centroids_mm = np.array([[90.0, 180.0, 60.0], [90.0, 180.0, 430.0]])
+    found = list(look_again(SCAN, network, SpondylRecipe(), centroids_mm, NOWHERE))
+    assert len(found) == len(seen) == 2  # of three chunks
+
+
 @pytest.mark.parametrize("span_mm", np.arange(105.0, 115.0, 0.5))
 def test_a_spine_about_as_long_as_one_chunk_is_covered(span_mm):
     """A sliver left over behind the last whole chunk once lay out of reach of every centroid."""

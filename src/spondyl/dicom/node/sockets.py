@@ -39,8 +39,8 @@ def _prepare(event: "Event") -> None:
 
     wrapper = event.assoc.dul.socket
     if wrapper is not None and wrapper.socket is not None:
-        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])  # first: the other side may have left
-        with suppress(OSError):
+        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])
+        with suppress(OSError):  # the other side may have left
             wrapper.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
 
