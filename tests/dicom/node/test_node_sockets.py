@@ -3,14 +3,20 @@
 import socket
 import struct
 import threading
+import time
 from contextlib import contextmanager
 
 import pytest
+from node_fakes import make_slices, write_slices
 from node_pacs import calling, free_port, wait_until
 from pynetdicom import AE, evt
-from pynetdicom.sop_class import Verification
+from pynetdicom.sop_class import CTImageStorage, Verification
 
+from spondyl.dicom.node import Peer
+from spondyl.dicom.node.contexts import caller
+from spondyl.dicom.node.send import send_dicom
 from spondyl.dicom.node.sockets import Connections, calling_handlers
+from spondyl.errors import TransferError
 
 HELLO = bytes.fromhex("010000000044")
 """An association request begins, and 68 bytes of it should follow."""
@@ -86,6 +92,36 @@ def test_nothing_is_held_back(listening):
     with calling(port) as association:
         sender = association.dul.socket.socket
         assert sender.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+def test_an_archive_that_reads_no_further(monkeypatch, tmp_path):
+    """Else the thread that sends waits for ever, and the node cannot be stopped."""
+
+    def patient(title):
+        ae = caller(title)
+        ae.dimse_timeout = ae.network_timeout = 0.5
+        return ae
+
+    def halt(event):
+        if event.data[:1] == b"\x04":  # the first piece of an object
+            released.wait(10)
+            released.set()
+
+    monkeypatch.setattr("spondyl.dicom.node.send.caller", patient)
+    (file,) = write_slices(make_slices(1, rows=4000), tmp_path).iterdir()
+    released, ae = threading.Event(), AE(ae_title="ARCHIVE")
+    ae.add_supported_context(CTImageStorage)
+    halting = [*Connections(60).handlers(), (evt.EVT_DATA_RECV, halt)]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=halting)
+    peer = Peer(title="ARCHIVE", host="127.0.0.1", port=server.server_address[1])
+    begun = time.monotonic()
+    try:
+        with pytest.raises(TransferError, match="gave no answer"):
+            list(send_dicom([file], peer, title="SPONDYL"))
+        assert time.monotonic() - begun < 8
+    finally:
+        released.set()
+        ae.shutdown()
 
 
 def test_a_caller_whom_nobody_hears():

@@ -40,6 +40,7 @@ def _prepare(event: "Event") -> None:
     wrapper = event.assoc.dul.socket
     if wrapper is not None and wrapper.socket is not None:
         event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])
+        wrapper.socket.settimeout(event.assoc.network_timeout)
         with suppress(OSError):  # the other side may have left
             wrapper.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
