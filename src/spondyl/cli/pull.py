@@ -21,7 +21,8 @@ def pull(  # noqa: PLR0913 - options of a command
     output: Annotated[Path | None, Parameter(name=["-o", "--output"])] = None,
     move_to: str | None = None,
     date: str = "",
-    ae_title: str = "SPONDYL",
+    ae_title: str | None = None,
+    config: Path | None = None,
     header: tuple[str, ...] = (),
     json_: Annotated[bool, Parameter(name="--json", negative=())] = False,
 ) -> None:
@@ -37,14 +38,15 @@ def pull(  # noqa: PLR0913 - options of a command
         output: Folder for what is fetched.
         move_to: Instead: the title to which the archive is to send the studies, e.g. a node's (C-MOVE).
         date: Search this day only: YYYYMMDD, or days: YYYYMMDD-YYYYMMDD.
-        ae_title: Our application entity title, which the archive may have to know.
+        ae_title: Our application entity title, which the archive may have to know [default: SPONDYL].
+        config: Settings of a node, whose title and TLS are used for --from.
         header: HTTP header for --web, as "Name: value".
         json_: Print the studies found as JSON.
     """
     from spondyl.dicom.node.archive_dicom import DicomArchive
     from spondyl.errors import InputError
 
-    archive = _archive(from_, web, ae_title, header)
+    archive = _archive(from_, web, ae_title, config, header)
     if not study:
         _show(archive.find(date), as_json=json_)
     elif move_to is not None and output is None:
@@ -59,19 +61,22 @@ def pull(  # noqa: PLR0913 - options of a command
         raise InputError("say where the studies go: either --output or --move-to")
 
 
-def _archive(peer: str | None, url: str | None, title: str, headers: tuple[str, ...]) -> "Archive":
+def _archive(
+    peer: str | None, url: str | None, title: str | None, config: Path | None, headers: tuple[str, ...]
+) -> "Archive":
     """The archive that the options name.
 
     Raises:
-        InputError: none or two, or a header that is none.
+        InputError: none or two, settings that are none, or a header that is none.
     """
     from spondyl.dicom.node.archive_dicom import DicomArchive
     from spondyl.dicom.node.archive_web import WebArchive
-    from spondyl.dicom.node.config import Peer
+    from spondyl.dicom.node.config import NodeConfig, Peer, read_config
     from spondyl.errors import InputError
 
     if peer is not None and url is None:
-        return DicomArchive(Peer.parse(peer), title)
+        node = read_config(config) if config is not None else NodeConfig(store=Path())
+        return DicomArchive(Peer.parse(peer), title or node.ae_title, node.tls)
     if url is None or peer is not None:
         raise InputError("name the archive: either --from or --web")
     pairs = [

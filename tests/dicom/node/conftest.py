@@ -7,6 +7,7 @@ from pathlib import Path
 from socketserver import BaseServer
 
 import pytest
+from node_certificates import Certificates
 from node_fakes import LOOK_S, FakeProcess, make_slices
 from node_pacs import PLUGINS, Archive, Orthanc, free_port, listens, wait_until
 
@@ -72,6 +73,12 @@ def orthanc(tmp_path_factory):
     running.start()
     yield running
     running.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """An authority, and certificates that it signs."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """Other applications for a node to talk to: a real Orthanc, a picky archive, a sender."""
 
 import json
+import os
 import random
 import shutil
 import socket
+import ssl
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -133,8 +136,9 @@ class Orthanc:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.read()
 
-    def know(self, title: str, port: int) -> None:
-        self.send(f"/modalities/{title.lower()}", [title, "127.0.0.1", port], "PUT")
+    def know(self, title: str, port: int, *, tls: bool = False) -> None:
+        modality = {"AET": title, "Host": "127.0.0.1", "Port": port, "UseDicomTls": tls}
+        self.send(f"/modalities/{title.lower()}", modality, "PUT")
 
     def instances(self, study: str, modality: str) -> list[str]:
         """Orthanc's own numbers of the objects of a modality in a study."""
@@ -158,13 +162,14 @@ class Archive:
         self._answer, self._lock = answer, threading.Lock()
 
     @contextmanager
-    def listening(self):
+    def listening(self, ssl_context: ssl.SSLContext | None = None):
         ae = AE(ae_title=self.title)
         for uid in (SEG, SR):
             ae.add_supported_context(uid)
         server = ae.start_server(
             ("127.0.0.1", self.port),
             block=False,
+            ssl_context=ssl_context,
             evt_handlers=[*Connections(60).handlers(), (evt.EVT_C_STORE, self._store)],
         )
         try:
@@ -181,11 +186,21 @@ class Archive:
 
 
 @contextmanager
-def calling(port: int, *, title: str = "SENDER", called: str = "SPONDYL", contexts: Any = None):
+def calling(
+    port: int,
+    *,
+    title: str = "SENDER",
+    called: str = "SPONDYL",
+    contexts: Any = None,
+    ssl_context: ssl.SSLContext | None = None,
+):
     """An association with a node; what is given back may not be established."""
     ae = AE(ae_title=title)
     ae.requested_contexts = contexts or [build_context(uid) for uid in (CTImageStorage, Verification)]
-    association = ae.associate("127.0.0.1", port, ae_title=called, evt_handlers=calling_handlers())
+    tls = (ssl_context, "127.0.0.1") if ssl_context else None
+    association = ae.associate(
+        "127.0.0.1", port, ae_title=called, evt_handlers=calling_handlers(), tls_args=tls
+    )
     try:
         yield association
     finally:
@@ -217,9 +232,22 @@ def announce(association: Any, slice_: Dataset, *, uid: str = "", raw: bytes = b
     return answer
 
 
+def program(name: str) -> str | None:
+    """Where a program of the system is; pynetdicom puts others of the same names beside Python."""
+    beside_python = Path(sys.executable).parent
+    places = (place for place in os.get_exec_path() if Path(place) != beside_python)
+    return shutil.which(name, path=os.pathsep.join(places))
+
+
+def dcmtk(name: str, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run one of dcmtk's programs."""
+    command = [str(program(name)), *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
 def needs(*programs: str) -> pytest.MarkDecorator:
     """Skip, with a clear word, where programs are missing."""
-    missing = [name for name in programs if shutil.which(name) is None]
+    missing = [name for name in programs if program(name) is None]
     return pytest.mark.skipif(
         bool(missing), reason=f"not installed: {', '.join(missing)} (Debian: orthanc orthanc-dicomweb dcmtk)"
     )

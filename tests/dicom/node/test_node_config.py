@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from spondyl.dicom.node import NodeConfig, Peer, read_config
+from spondyl.dicom.node.tls import Tls
 from spondyl.errors import InputError
 
 
@@ -97,9 +98,14 @@ PAGE = (Path(__file__).parents[3] / "docs" / "pacs.md").read_text(encoding="utf-
 
 
 def test_the_settings_of_the_page_are_settings(tmp_path):
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "node.yaml").write_text(example)
-    assert read_config(tmp_path / "node.yaml").send_to == Peer.parse("ORTHANC@10.1.2.4:4242")
+    found = []
+    for example in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+        (tmp_path / "node.yaml").write_text(example)
+        found.append(read_config(tmp_path / "node.yaml"))
+    plain, encrypted = found
+    assert (plain.send_to, plain.tls) == (Peer.parse("ORTHANC@10.1.2.4:4242"), None)
+    assert encrypted.tls is not None
+    assert (encrypted.tls.incoming, encrypted.tls.outgoing) == (True, True)
 
 
 def test_the_page_names_every_setting_with_its_default():
@@ -109,7 +115,7 @@ def test_the_page_names_every_setting_with_its_default():
         names, values = re.findall(r"`(\w+)`", words), defaults.replace("`", "").split(", ")
         told.update(zip(names, values if len(values) == len(names) else [defaults] * len(names), strict=True))
     settings = NodeConfig.model_fields
-    assert told.keys() >= settings.keys()
+    assert told.keys() >= settings.keys() | Tls.model_fields.keys()
     numbers = {
         name: field.default for name, field in settings.items() if isinstance(field.default, int | float)
     }

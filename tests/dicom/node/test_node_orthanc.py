@@ -2,12 +2,11 @@
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 from node_fakes import NAME, FakeProcess, write_slices
-from node_pacs import Orthanc, needs, read_back, wait_until
+from node_pacs import Orthanc, dcmtk, needs, read_back, wait_until
 from pydicom import dcmread
 
 from spondyl.cli import app
@@ -44,10 +43,6 @@ def stored(orthanc, slices, tmp_path):
     for file in sorted(write_slices(slices, tmp_path / "ct").iterdir()):
         orthanc.send("/instances", file.read_bytes())
     return slices[0].StudyInstanceUID
-
-
-def dcmtk(*words):
-    return subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("way", ["store", "stow"])

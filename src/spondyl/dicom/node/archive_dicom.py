@@ -17,6 +17,7 @@ from spondyl.dicom.node.archive import (
 from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import Peer
 from spondyl.dicom.node.contexts import CT_CLASSES, CT_SYNTAXES, caller
+from spondyl.dicom.node.tls import Tls
 from spondyl.errors import SpondylError, TransferError
 from spondyl.io.atomic import atomic_path
 
@@ -43,10 +44,12 @@ class DicomArchive:
     Attributes:
         peer: Its title and address.
         title: The title that calls it.
+        tls: Encrypts what is said if it says so for outgoing associations.
     """
 
     peer: Peer
     title: str = "SPONDYL"
+    tls: Tls | None = None
 
     def find(self, dates: str = "", modality: str = "CT") -> list[FoundStudy]:
         """See :meth:`spondyl.dicom.node.archive.Archive.find`."""
@@ -129,7 +132,7 @@ class DicomArchive:
                 for syntax in CT_SYNTAXES:
                     ae.add_requested_context(uid, syntax)
         roles = [build_role(uid, scp_role=True) for uid in CT_CLASSES] if model == _GET else []
-        with associated(ae, self.peer, handlers=handlers, roles=roles) as association:
+        with associated(ae, self.peer, tls=self.tls, handlers=handlers, roles=roles) as association:
             try:
                 yield association
             except ValueError as error:  # pynetdicom's word for a service that was not negotiated

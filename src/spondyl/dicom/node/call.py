@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spondyl.dicom.node.config import Peer
 from spondyl.dicom.node.sockets import calling_handlers
+from spondyl.dicom.node.tls import CallingContext, Tls, tls_trouble
 from spondyl.errors import TransferError
 
 if TYPE_CHECKING:
@@ -17,20 +18,29 @@ __all__ = ["associated"]
 
 @contextmanager
 def associated(
-    ae: "AE", peer: Peer, *, contexts: Any = None, handlers: Sequence[Any] = (), roles: Sequence[Any] = ()
+    ae: "AE",
+    peer: Peer,
+    *,
+    tls: Tls | None = None,
+    contexts: Any = None,
+    handlers: Sequence[Any] = (),
+    roles: Sequence[Any] = (),
 ) -> "Iterator[Association]":
     """Call another application; released at the end of the ``with`` block.
 
     Args:
         ae: The caller, from :func:`spondyl.dicom.node.contexts.caller`.
         peer: Whom to call.
+        tls: Encrypts the association if it says so for outgoing ones.
         contexts: Presentation contexts to propose; by default those requested of ``ae``.
         handlers: Of pynetdicom's events.
         roles: Role selections to propose.
 
     Raises:
+        InputError: a file of ``tls`` cannot be used.
         TransferError: it cannot be reached, or refuses the association.
     """
+    context = tls.calling() if tls is not None and tls.outgoing else None
     association = ae.associate(
         peer.host,
         peer.port,
@@ -38,11 +48,23 @@ def associated(
         ae_title=peer.title,
         evt_handlers=[*calling_handlers(), *handlers],
         ext_neg=list(roles),
+        tls_args=(context, peer.host) if context is not None else None,
     )
     if not association.is_established:
-        how = "refuses the association" if association.is_rejected else "cannot be reached"
-        raise TransferError(f"{peer} {how}; check its address, its title, and that it knows {ae.ae_title!r}")
+        raise TransferError(f"{peer} {_why(association, context)}")
     try:
         yield association
     finally:
         association.release()
+
+
+def _why(association: "Association", context: CallingContext | None) -> str:
+    """Why there is no association, and what to check."""
+    if association.is_rejected:
+        how = "refuses the association"
+    elif context is not None and context.trouble is not None:
+        how = tls_trouble(context.trouble)
+        return f"{how}; check the port, the tls settings and the certificates of both sides"
+    else:
+        how = "cannot be reached"
+    return f"{how}; check its address, its title, and that it knows {association.ae.ae_title!r}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from spondyl.dicom.node.tls import Tls
 from spondyl.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class NodeConfig(BaseModel):
         others: What to do with objects that are no CT: ``"refuse"`` them when the association is made, or
             ``"drop"`` them, i.e. take and forget them, for routers that only send whole studies.
         send_to: Where results go by C-STORE.
+        tls: Which DICOM associations are encrypted, and with what; ``None``: none.
         stow: Where results go by DICOMweb: the address to which ``/studies`` is added.
         stow_headers: HTTP headers for it, e.g. ``Authorization``.
         results: What to make; ``"ct"`` adds the series itself.
@@ -107,6 +109,7 @@ class NodeConfig(BaseModel):
     allow: tuple[Title, ...] = ()
     others: Literal["refuse", "drop"] = "refuse"
     send_to: Annotated[Peer, BeforeValidator(_peer)] | None = None
+    tls: Tls | None = None
     stow: str | None = Field(default=None, pattern=r"^https?://", repr=False)
     stow_headers: Mapping[str, str] = Field(default_factory=dict, repr=False)
     results: tuple[Literal["seg", "sr", "rtstruct", "ct"], ...] = ("seg", "sr")
@@ -177,6 +180,7 @@ def _words(mistake: "ErrorDetails") -> str:
     if mistake["type"] == "missing":
         return f"{setting} is missing; give --{setting}, or write it into the file of --config"
     if mistake["type"] == "extra_forbidden":
-        near = get_close_matches(setting, NodeConfig.model_fields, 1)
+        known = [*NodeConfig.model_fields, *(f"tls.{name}" for name in Tls.model_fields)]
+        near = get_close_matches(setting, known, 1)
         return f"{setting} is no setting" + "".join(f"; did you mean {name}?" for name in near)
     return ": ".join(filter(None, [setting, mistake["msg"].removeprefix("Value error, ")]))

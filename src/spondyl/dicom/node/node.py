@@ -67,9 +67,12 @@ class Node:
         """Resume what was interrupted, and begin to listen.
 
         Raises:
+            InputError: a certificate, key or file of authorities cannot be used.
             OutputError: another node works in the store, or the address is taken.
             MissingDependencyError: the extra ``[dicom]`` is not installed.
         """
+        if self.config.tls is not None:
+            self.config.tls.check()
         self.store.lock()
         try:
             self.store.sweep(0, self.queue.clock())

@@ -87,12 +87,15 @@ class Receiver:
         """Begin to listen. Returns the port.
 
         Raises:
+            InputError: a certificate, key or file of authorities cannot be used.
             OutputError: the address cannot be listened on.
             MissingDependencyError: pynetdicom is not installed.
         """
         quiet_library()
         from pynetdicom import evt
 
+        tls = self._config.tls
+        context = tls.listening() if tls is not None and tls.incoming else None
         self._ae = acceptor(self._config)
         handlers: list[Any] = [
             *self._connections.handlers(),
@@ -105,7 +108,10 @@ class Receiver:
         self._stream(on=True)
         try:
             self._server = self._ae.start_server(
-                (self._config.host, self._config.port), block=False, evt_handlers=handlers
+                (self._config.host, self._config.port),
+                block=False,
+                ssl_context=context,
+                evt_handlers=handlers,
             )
         except OSError as error:
             self._stream(on=False)
@@ -118,6 +124,7 @@ class Receiver:
     def stop_listening(self) -> None:
         """Take no new association; those that are open go on."""
         if self._server is not None:
+            self._connections.hang_up_strangers()  # else their handshakes would be waited for
             self._server.shutdown()
             self._server = None
 

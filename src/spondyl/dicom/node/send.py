@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.config import NodeConfig, Peer
 from spondyl.dicom.node.contexts import caller, contexts_for
+from spondyl.dicom.node.tls import Tls
 from spondyl.dicom.node.words import address
 from spondyl.errors import MissingDependencyError, TransferError
 
@@ -38,22 +39,23 @@ def make_sender(config: NodeConfig) -> Sender | None:
     """How a node delivers its results; ``None`` if they stay where they are."""
     if config.send_to is not None:
         peer = config.send_to
-        return lambda files: send_dicom(files, peer, title=config.ae_title)
+        return lambda files: send_dicom(files, peer, title=config.ae_title, tls=config.tls)
     if config.stow is not None:
         url, headers = config.stow, config.stow_headers
         return lambda files: send_web(files, url, headers)
     return None
 
 
-def send_dicom(files: Sequence[Path], peer: Peer, *, title: str) -> Iterator[Path]:
+def send_dicom(files: Sequence[Path], peer: Peer, *, title: str, tls: Tls | None = None) -> Iterator[Path]:
     """Send files by C-STORE in one association; see :class:`Sender`.
 
     Args:
         files: DICOM files.
         peer: Who gets them.
         title: Application entity title of the sender.
+        tls: Encrypts the association if it says so for outgoing ones.
     """
-    with associated(caller(title), peer, contexts=contexts_for(files)) as association:
+    with associated(caller(title), peer, tls=tls, contexts=contexts_for(files)) as association:
         for file in files:
             try:
                 answer = association.send_c_store(file)
