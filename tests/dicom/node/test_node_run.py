@@ -10,7 +10,7 @@ from node_fakes import NAME, PATIENT, FakeProcess, anything_goes
 from node_pacs import Archive, calling, send, wait_until
 
 from spondyl.cli._node_log import OwnWords
-from spondyl.dicom.node import Node
+from spondyl.dicom.node import Node, Peer
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.study import Stage, State
 from spondyl.dicom.node.upkeep import list_studies, retry
@@ -199,6 +199,48 @@ def test_results_are_on_the_disk_before_the_queue_says_so(start, slices, monkeyp
     send(node.config.port, slices)
     wait_for(node, State.DONE)
     assert safe == [True, True]
+
+
+def test_a_destination_taken_away_and_given_back(start, archive, slices, caplog):
+    node = start(retry_first_s=1000, retry_longest_s=1000)
+    send(node.config.port, slices)
+    wait_for(node, State.FAILED)
+    node.stop()
+    without = start(send_to=None)
+    wait_for(without, State.DEAD)
+    assert "1 studies have results to send, but the settings name no destination any more" in caplog.text
+    assert "name no destination any more" in list_studies(without.queue)[0].error
+    retry(without.queue, without.store, 1)
+    wait_for(without, State.DEAD)
+    without.stop()
+    with archive.listening():
+        again = start()
+        wait_for(again, State.DONE)
+    assert len(archive.got) == 2
+
+
+def test_a_destination_that_is_given_back_gets_only_what_failed_for_want_of_it(start, slices):
+    node = start(sending_tries=1)
+    send(node.config.port, slices)
+    wait_for(node, State.DEAD)
+    node.stop()
+    again = start()
+    assert states(again) == [State.DEAD]
+    assert "cannot be reached" in list_studies(again.queue)[0].error
+
+
+def test_half_sent_and_then_another_destination(start, slices, archive):
+    picky = Archive(lambda count: 0x0000 if count == 1 else 0xA700, archive.port)
+    with picky.listening():
+        node = start(retry_first_s=1000, retry_longest_s=1000)
+        send(node.config.port, slices)
+        wait_for(node, State.FAILED)
+        node.stop()
+    other = Archive()
+    with other.listening():
+        again = start(send_to=Peer(title=other.title, host="127.0.0.1", port=other.port))
+        wait_for(again, State.DONE)
+    assert len(other.got) == 2
 
 
 def test_no_space_to_process_is_waited_for(start, slices, monkeypatch, caplog):

@@ -29,6 +29,7 @@ CREATE TABLE IF NOT EXISTS instance (
 CREATE TABLE IF NOT EXISTS result (
     study INTEGER NOT NULL REFERENCES study ON DELETE CASCADE, place INTEGER NOT NULL, file TEXT NOT NULL,
     sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (study, file)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS destination (name TEXT NOT NULL);
 """
 _COLUMNS: Final = tuple(Study.__dataclass_fields__)
 _BUSY_S: Final = 30

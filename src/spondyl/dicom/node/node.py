@@ -11,7 +11,7 @@ from spondyl.dicom.node.config import NodeConfig
 from spondyl.dicom.node.process import ProcessStudy
 from spondyl.dicom.node.queue import StudyQueue
 from spondyl.dicom.node.receive import Receiver
-from spondyl.dicom.node.send import make_sender
+from spondyl.dicom.node.send import destination, make_sender
 from spondyl.dicom.node.store import Store, flush
 from spondyl.dicom.node.study import Stage, State, Study
 from spondyl.dicom.node.upkeep import purge
@@ -29,6 +29,9 @@ _CLEAN_S: Final = 600
 """Between two cleanings; older leavings of broken associations are deleted."""
 _FULL_S: Final = 60
 """How long a study waits for free space."""
+_NOWHERE: Final = (
+    "the settings name no destination any more (send_to, stow); started with one, the node sends it"
+)
 
 
 class Node:
@@ -77,6 +80,7 @@ class Node:
         try:
             self.store.sweep(0, self.queue.clock())
             resumed = self.queue.recover()
+            waiting = self.queue.redirect(destination(self.config), _NOWHERE)
             port = self._receiver.start()
         except BaseException:
             self.store.unlock()
@@ -88,6 +92,8 @@ class Node:
             port,
             resumed,
         )
+        if waiting and self._sender is None:
+            logger.error("%d studies have results to send, but %s", waiting, _NOWHERE)
         for name, step, pause in (
             ("process", self._process_next, _LOOK_S),
             ("send", self._send_next, _LOOK_S),
@@ -188,9 +194,12 @@ class Node:
 
     def _send_next(self) -> bool:
         """Send the results of one study. Returns whether there was one."""
-        study = self.queue.claim(Stage.SEND) if self._sender else None
-        if study is None or self._sender is None:
+        study = self.queue.claim(Stage.SEND)
+        if study is None:
             return False
+        if self._sender is None:  # it waits since before the start, or was retried
+            self._fail(study, _NOWHERE, again=False)
+            return True
         files = [self.store.results(study.id) / name for name in self.queue.unsent(study.id)]
         try:
             for file in self._sender(files) if files else ():

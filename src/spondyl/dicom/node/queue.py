@@ -216,6 +216,38 @@ class StudyQueue:
         )
         return self.database.studies("id = ?", study.id)[0]
 
+    def redirect(self, destination: str, nowhere: str) -> int:
+        """After a start: where results go from now on.
+
+        A study whose results were on their way elsewhere begins to send anew, since half of them would be of
+        no use there; one that was given up for want of a destination gets it now. Without a destination,
+        those that wait for another try are due at once, to be given up.
+
+        Args:
+            destination: Any name for it; empty if results stay where they are.
+            nowhere: The error of studies that are given up for want of a destination.
+
+        Returns:
+            How many studies have results to send.
+        """
+        now = self.clock()
+        with self.database.change() as run:
+            before = run("SELECT name FROM destination").fetchone()
+            if destination:
+                run("DELETE FROM destination")
+                run("INSERT INTO destination (name) VALUES (?)", (destination,))
+                run(
+                    "UPDATE study SET state = 'sending', tries = 0, error = '', due = ?, changed = ?"
+                    " WHERE state = 'dead' AND stage = 'send' AND error = ?",
+                    (now, now, nowhere),
+                )
+            if before is None or before[0] != destination:
+                run("UPDATE study SET due = ? WHERE state = 'failed' AND stage = 'send'", (now,))
+            if destination and before is not None and before[0] != destination:
+                run("UPDATE result SET sent = 0 WHERE study IN (SELECT id FROM study WHERE state != 'done')")
+            waiting = "SELECT count(*) FROM study WHERE stage = 'send' AND state IN ('sending', 'failed')"
+            return int(run(waiting).fetchone()[0])
+
     # -- results ------------------------------------------------------------------------------------------
 
     def mark_sent(self, study: int, file: str) -> None:

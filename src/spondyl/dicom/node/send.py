@@ -12,7 +12,7 @@ from spondyl.dicom.node.tls import Tls
 from spondyl.dicom.node.words import address
 from spondyl.errors import MissingDependencyError, TransferError
 
-__all__ = ["Sender", "make_sender", "send_dicom", "send_web", "web_client", "web_trouble"]
+__all__ = ["Sender", "destination", "make_sender", "send_dicom", "send_web", "web_client", "web_trouble"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ def make_sender(config: NodeConfig) -> Sender | None:
         url, headers = config.stow, config.stow_headers
         return lambda files: send_web(files, url, headers)
     return None
+
+
+def destination(config: NodeConfig) -> str:
+    """Where a node delivers its results, without passwords; empty if they stay where they are."""
+    if config.send_to is not None:
+        return str(config.send_to)
+    return address(config.stow) if config.stow is not None else ""
 
 
 def send_dicom(files: Sequence[Path], peer: Peer, *, title: str, tls: Tls | None = None) -> Iterator[Path]:
