@@ -8,8 +8,9 @@ from readers import CENTRES, split, toy_scan, write_reader_model
 from spondyl.anatomy import label_of
 from spondyl.cli import app
 from spondyl.cli._stages import detect, identify
-from spondyl.cli.show import pick
+from spondyl.cli.show import pick, row_names
 from spondyl.errors import ModelError
+from spondyl.inference.spinefinder import SpinefinderPipeline
 from spondyl.io import write_centroids, write_image
 from spondyl.spine import Spine
 
@@ -54,6 +55,30 @@ def test_every_picture(tmp_path, models, dataset):
     for picture in tmp_path.iterdir():
         assert colours(picture) > 50
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_identification_where_another_model_detects(tmp_path, models, dataset, monkeypatch):
+    """Two folders, as they are trained, give the picture of the whole model."""
+    whole, detection, identification = models
+    scan = dataset / "a.nii.gz"
+    run("show", "identification", scan, whole, "-o", tmp_path / "whole.png")
+    run("show", "identification", scan, identification, "--detection", detection, "-o", tmp_path / "two.png")
+    assert (tmp_path / "two.png").read_bytes() == (tmp_path / "whole.png").read_bytes()
+    monkeypatch.setattr(SpinefinderPipeline, "detect", lambda _, data: np.zeros(data.shape, bool))
+    volume = toy_scan(hounsfield=True)
+    assert identify(identification, volume).data.any()
+    assert not identify(identification, volume, detection).data.any()
+
+
+def test_rows_are_named_so_that_models_differ(tmp_path):
+    folder = tmp_path / "saved_models"
+    assert row_names([folder / "first", folder / "second"]) == ["first", "second"]
+    assert row_names([folder / "a/detection.h5", folder / "b/detection.h5"]) == [
+        "a/detection.h5",
+        "b/detection.h5",
+    ]
+    assert len(set(row_names([folder / "a", folder / "a"]))) == 2
+    assert row_names([folder / "a"]) == ["a"]
 
 
 def test_centroids_of_a_folder_of_predictions(tmp_path, dataset):

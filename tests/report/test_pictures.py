@@ -280,6 +280,16 @@ def test_reference_pictures(tmp_path):
     identification_picture(VOLUME, empty, tmp_path / "i.png")
 
 
+def test_rows_of_the_grid_are_told_apart(tmp_path):
+    """Names beside the rows are written out; of very long ones the end, where models differ."""
+    for names in (("saved_models/first", "saved_models/second"), ("x" * 60 + "1", "x" * 60 + "2")):
+        for name in names:
+            detection_grid({"a": VOLUME}, {name: [SPINE.mask]}, tmp_path / f"{name[-1]}.png")
+        first, second = (pixels(tmp_path / f"{name[-1]}.png") for name in names)
+        assert first.shape != second.shape or (first != second).any()
+        assert first.shape[1] < 900
+
+
 @settings(deadline=None, max_examples=8)
 @given(orientations)
 def test_surface_of_any_orientation(codes):

@@ -33,18 +33,25 @@ def detect(folder: Path, volume: Volume) -> Volume:
     return Volume(pipeline.detect(working.data).astype(np.uint8), working.grid)
 
 
-def identify(folder: Path, volume: Volume) -> Volume:
+def identify(folder: Path, volume: Volume, detection: Path | None = None) -> Volume:
     """Which level a model gives every voxel: VerSe numbers, on any grid.
 
-    A folder with the identification network alone shows its answer everywhere, a whole model
-    only where vertebra is detected.
+    A folder with the identification network alone shows its answer everywhere, a whole model, or one
+    with a detection network from elsewhere, only where vertebra is detected.
+
+    Args:
+        folder: Of the model.
+        volume: A CT in HU.
+        detection: Folder of the detection network, in the reference recipe.
 
     Raises:
-        ModelError: the model cannot be read, or has no identification network.
+        ModelError: a model cannot be read, or lacks its network.
     """
-    from spondyl.models import read_model
+    from spondyl.models import combine, read_model
 
     model = read_model(folder)
+    if detection is not None:
+        model = combine(read_model(detection), model)
     if model.info.recipe["name"] != "spinefinder":
         return _final_mask(model, volume)
     pipeline = _alone(model, "identification")

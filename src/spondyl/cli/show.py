@@ -37,12 +37,15 @@ def detection(scan: Path, model: Path, /, *, out: Out = Path("detection.png")) -
 
 
 @show.command
-def identification(scan: Path, model: Path, /, *, out: Out = Path("identification.png")) -> None:
+def identification(
+    scan: Path, model: Path, /, *, detection: Path | None = None, out: Out = Path("identification.png")
+) -> None:
     """Which level one model gives each voxel of one scan, in colours.
 
     Args:
         scan: A CT.
-        model: A model folder; one with the identification network alone will do.
+        model: A model folder; one with the identification network alone shows its answer everywhere.
+        detection: Model folder of the detection stage; then only voxels it detects are shown.
         out: Picture to write.
     """
     from spondyl.cli._stages import identify
@@ -50,7 +53,7 @@ def identification(scan: Path, model: Path, /, *, out: Out = Path("identificatio
     from spondyl.report.reference_pictures import identification_picture
 
     volume = read_image(scan)
-    identification_picture(volume, identify(model, volume), out, title=scan.name)
+    identification_picture(volume, identify(model, volume, detection), out, title=scan.name)
     _tell(out)
 
 
@@ -73,7 +76,8 @@ def detections(
 
     scans = {case.name: case.load_image() for case in pick(find_cases(dataset, annotated=False), count)}
     found = {
-        str(model): [detect(model, scan) for scan in scans.values()] for model in tracked(models, "detecting")
+        name: [detect(model, scan) for scan in scans.values()]
+        for name, model in zip(row_names(models), tracked(models, "detecting"), strict=True)
     }
     detection_grid(scans, found, out)
     _tell(out)
@@ -119,6 +123,18 @@ def centroids(
 def _tell(out: Path) -> None:
     """Where the picture is, since it has a name without being asked for one."""
     sys.stdout.write(f"picture: {out}\n")
+
+
+def row_names(models: "Sequence[Path]") -> list[str]:
+    """Names of models: of each path the end, just so long that no two are alike."""
+    from spondyl.datasets.files import distinct
+
+    paths = [model.resolve() for model in models]
+    for depth in range(1, max(len(path.parts) for path in paths)):
+        names = ["/".join(path.parts[-depth:]) for path in paths]
+        if len(set(names)) == len(names):
+            return names
+    return distinct(map(str, models))  # a folder was named twice
 
 
 def pick(cases: "Sequence[Case]", count: int) -> "list[Case]":

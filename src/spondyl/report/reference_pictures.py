@@ -23,7 +23,9 @@ __all__ = ["Compared", "centroid_row", "detection_grid", "detection_picture", "i
 
 GAP_PX = 10
 TEXT_PX = 26
-SIDE_PX = 96
+LETTER_PX = 7
+LONGEST = 32
+"""Letters of a name beside a row; of a longer one the end is shown, where names of models differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,15 +59,17 @@ def detection_grid(
         masks = [row[index] for row in detections.values()]
         guide = np.concatenate([guide_of(mask) for mask in masks])
         columns.append([_sagittal(volume, guide, mask) for mask in masks])
-    panels = _Panels([column[0] for column in columns], len(detections), height=330, left=SIDE_PX)
+    names = [name if len(name) <= LONGEST else "…" + name[-LONGEST + 1 :] for name in detections]
+    left = 2 * GAP_PX + LETTER_PX * max(map(len, names))
+    panels = _Panels([column[0] for column in columns], len(detections), height=330, left=left)
     for column, (name, surfaces) in enumerate(zip(scans, columns, strict=True)):
         panels.write_above(column, name)
         for row, surface in enumerate(surfaces):
             axes = panels.axes(row, column)
             draw_surface(axes, surface)
             draw_area(axes, surface)
-    for row, model in enumerate(detections):
-        panels.write_beside(row, model)
+    for row, name in enumerate(names):
+        panels.write_beside(row, name)
     save(panels.figure, path)
 
 
@@ -225,7 +229,7 @@ class _Panels:
 
     def write_beside(self, row: int, text: str) -> None:
         y = self.size[1] - TEXT_PX - (row + 0.5) * self.height - row * GAP_PX
-        self._write(GAP_PX, y, text if len(text) <= 12 else text[:11] + "…", LIGHT)
+        self._write(GAP_PX, y, text, LIGHT)
 
     def _write(self, x: float, y: float, text: str, colour: str) -> None:
         self.figure.text(x / self.size[0], y / self.size[1], text, color=colour, fontsize=9, va="center")
