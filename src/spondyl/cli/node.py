@@ -45,7 +45,7 @@ def run(  # noqa: PLR0913 - options of a command
         ae_title: Application entity title of the node [default: SPONDYL].
         host: Address to listen on [default: 127.0.0.1, this machine only].
         port: Port to listen on [default: 11112].
-        allow: Application entity titles that may call; several after one another.
+        allow: Application entity title that may call; repeat the option for several.
         send_to: Where results go: TITLE@HOST:PORT.
         stow: Where results go by DICOMweb: a URL, to which /studies is added.
         deidentify: Remove the patient's identity from all that leaves.

@@ -34,7 +34,7 @@ def pull(  # noqa: PLR0913 - options of a command
     Args:
         from_: The archive as TITLE@HOST:PORT (C-FIND, C-GET, C-MOVE).
         web: The archive as a DICOMweb URL, to which /studies is added (QIDO-RS, WADO-RS).
-        study: Study Instance UIDs to fetch.
+        study: Study Instance UID to fetch; repeat the option for several.
         output: Folder for what is fetched.
         move_to: Instead: the title to which the archive is to send the studies, e.g. a node's (C-MOVE).
         date: Search this day only: YYYYMMDD, or days: YYYYMMDD-YYYYMMDD.

@@ -1,5 +1,7 @@
 """Reading headers: cheap, bounded, and without the pixels."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import IO, Any, Final
 
 from spondyl.dicom.deflated import inflated
@@ -19,7 +21,7 @@ from spondyl.dicom.tags import (
 )
 from spondyl.errors import ImageError, SpondylError
 
-__all__ = ["MOMENTS", "read_dataset", "read_header"]
+__all__ = ["MOMENTS", "read_dataset", "read_header", "read_tags"]
 
 MOMENTS: Final = (
     "TemporalPositionIdentifier",
@@ -86,6 +88,18 @@ def read_dataset(source: Source, stream: IO[bytes], tags: list[str] | None = Non
     if stream.tell() > MAX_HEADER:
         raise ImageError(f"{source}: a header of {stream.tell():,} bytes; damaged")
     return dataset
+
+
+def read_tags(file: Path, tags: Sequence[str]) -> Any:
+    """Some attributes of a file on disk, whatever it unfolds to.
+
+    Raises:
+        ImageError: not DICOM, truncated or damaged, or with a header larger than any.
+        OSError: it cannot be read.
+    """
+    source = Source(file)
+    with file.open("rb") as stream:
+        return read_dataset(source, inflated(source, stream, MAX_HEADER, whole=False), [*tags])
 
 
 def read_header(source: Source, opener: Opener) -> Header | None:

@@ -8,6 +8,7 @@ from pydicom import dcmread
 
 from spondyl.dicom.node.process import ProcessStudy
 from spondyl.errors import ImageError
+from spondyl.morphometry import Measurement, Morphometry
 from spondyl.phantom import PhantomOptions, make_phantom
 from spondyl.spine import Spine
 
@@ -63,6 +64,15 @@ def test_the_series_itself_whatever_its_header_lacks(run, study):
 def test_the_same_study_gives_the_same_objects(run):
     """So a study that is processed again after a kill does not appear twice in the archive."""
     assert run(to="first") == run(to="second")
+
+
+def test_measured_once(run, phantom, monkeypatch):
+    """The pipeline has measured already; the report holds that."""
+    angles = {"thoracic_kyphosis_t4_t12": Measurement(41.5, "deg")}
+    measured = replace(phantom.spine, measurements=Morphometry(angles=angles))
+    monkeypatch.setattr("spondyl.morphometry.measure", None)
+    report = run(measured, results=("sr",))["2-sr.dcm"]
+    assert "41.5" in str(report)
 
 
 def test_without_vertebrae_only_a_report(run):

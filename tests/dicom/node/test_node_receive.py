@@ -6,6 +6,8 @@ import socket
 import sqlite3
 import tempfile
 import threading
+import tracemalloc
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -13,8 +15,9 @@ from node_fakes import SEG, anything_goes, make_result, make_slices
 from node_pacs import announce, calling, send, wait_until
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
 from pynetdicom import build_context
+from pynetdicom.dsutils import encode
 from pynetdicom.pdu_primitives import P_DATA
 from pynetdicom.sop_class import CTImageStorage
 
@@ -54,6 +57,28 @@ def listen(settings):
 
 def statuses(answers):
     return [answer.Status for answer in answers]
+
+
+def test_a_header_that_unfolds_to_gigabytes(listen, slices):
+    """The node itself reads it; what a study's own process reads has limits of its own."""
+    config, store, _ = listen()
+    slice_ = slices[0]
+    whole = encode(slice_, is_implicit_vr=False, is_little_endian=True)
+    before = whole.index(b"\xe0\x7f\x10\x00")
+    private = b"\x11\x70\x10\x00LO\x04\x00NOBO\x11\x70\x01\x10OB\0\0" + (300 << 20).to_bytes(4, "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = packer.compress(whole[:before] + private)
+    packed += b"".join(packer.compress(bytes(1 << 20)) for _ in range(300))
+    packed += packer.compress(whole[before:]) + packer.flush()
+    context = build_context(CTImageStorage, DeflatedExplicitVRLittleEndian)
+    tracemalloc.start()
+    try:
+        with calling(config.port, contexts=[context]) as association:
+            assert announce(association, slice_, raw=packed).Status == 0xC000
+        assert tracemalloc.get_traced_memory()[1] < 100 << 20
+    finally:
+        tracemalloc.stop()
+    assert list(store.incoming.iterdir()) == []
 
 
 def test_echo(listen):

@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self
 
+from spondyl.dicom.headers import read_tags
 from spondyl.dicom.identity_files import deidentify_file
 from spondyl.dicom.tags import flag, text
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
-
     from spondyl.dicom import DicomSeries
     from spondyl.dicom.node.config import NodeConfig
 
@@ -68,26 +67,22 @@ class ProcessStudy:
         """Find the vertebrae, write the objects."""
         from spondyl.dicom import write_rtstruct, write_seg, write_sr
         from spondyl.inference import load_pipeline
-        from spondyl.morphometry import measure
 
-        spine = load_pipeline(self.model, threads=self.threads)(series.volume)
+        report = "sr" in self.results
+        spine = load_pipeline(self.model, threads=self.threads, measurements=report)(series.volume)
         if "seg" in self.results and len(spine):
             write_seg(spine, series, results / "1-seg.dcm")
-        if "sr" in self.results:
-            write_sr(spine, series, results / "2-sr.dcm", measurements=measure(series.volume, spine))
+        if report:
+            write_sr(spine, series, results / "2-sr.dcm")
         if "rtstruct" in self.results and len(spine):
             write_rtstruct(spine, series, results / "3-rtstruct.dcm")
 
 
 def _files_of(study: Path, series: str) -> list[Path]:
     """The files of one series of a study, in the order of their numbers."""
-    from pydicom import dcmread
-
     found = []
     for file in study.iterdir():
-        header: Dataset = dcmread(
-            file, stop_before_pixels=True, specific_tags=["SeriesInstanceUID", "InstanceNumber"]
-        )
+        header = read_tags(file, ["SeriesInstanceUID", "InstanceNumber"])
         if text(header, "SeriesInstanceUID") == series:
             found.append((flag(header, "InstanceNumber"), file))
     return [file for _, file in sorted(found)]

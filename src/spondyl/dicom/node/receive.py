@@ -15,6 +15,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
+from spondyl.dicom.headers import read_tags
 from spondyl.dicom.node.config import NodeConfig
 from spondyl.dicom.node.contexts import CT_CLASSES, IDLE_S, acceptor, quiet_library
 from spondyl.dicom.node.queue import StudyQueue
@@ -189,10 +190,8 @@ class Receiver:
 
     def _identify(self, file: Path, command: Any) -> tuple[str, str]:
         """Study and SOP Instance UID of a received file."""
-        from pydicom import dcmread
-
         try:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=[*_HEADER])
+            header = read_tags(file, _HEADER)
             class_uid, uid, study_uid = (str(header.get(name, "")) for name in _HEADER)
         except Exception as error:  # pydicom raises many kinds, and their words may hold values
             raise RefusedError(_NOT_UNDERSTOOD, "not a readable data set") from error

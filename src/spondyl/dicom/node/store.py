@@ -18,6 +18,7 @@ import hashlib
 import os
 import shutil
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 from spondyl.dicom.identity_files import secret_at
@@ -109,8 +110,9 @@ class Store:
     def sweep(self, older_than_s: float, now: float) -> None:
         """Delete what associations that broke off left in ``incoming``."""
         for file in self.incoming.iterdir():
-            if now - file.stat().st_mtime >= older_than_s:
-                file.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # it was whole, and moved to its study, meanwhile
+                if now - file.stat().st_mtime >= older_than_s:
+                    file.unlink()
 
 
 def flush(folder: Path) -> None:

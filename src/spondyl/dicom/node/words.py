@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from spondyl.dicom.headers import read_tags
+
 __all__ = ["address", "anonymous", "told"]
 
 _IDENTITY: Final = [
@@ -48,13 +50,10 @@ def anonymous(text: str, study: Path) -> str:
 
 def _values(files: Iterable[Path]) -> set[str]:
     """Values that identify, and their words; short ones of plain letters are too common to be telling."""
-    from pydicom import dcmread
-
     found: set[str] = set()
     for file in files:
         try:
-            header = dcmread(file, stop_before_pixels=True, specific_tags=[*_IDENTITY])
-            for element in header:
+            for element in read_tags(file, _IDENTITY):
                 for value in element.value if element.VM > 1 else [element.value]:
                     found.update((str(value), *re.split(r"[\s^=]+", str(value))))
         except Exception:  # noqa: S112 - an unreadable header tells nobody's name
