@@ -43,9 +43,12 @@ def pull(  # noqa: PLR0913 - options of a command
         header: HTTP header for --web, as "Name: value".
         json_: Print the studies found as JSON.
     """
+    import logging
+
     from spondyl.dicom.node.archive_dicom import DicomArchive
     from spondyl.errors import InputError
 
+    logging.getLogger("pynetdicom").setLevel(logging.CRITICAL)  # what goes wrong is said by our own errors
     archive = _archive(from_, web, ae_title, config, header)
     if not study:
         _show(archive.find(date), as_json=json_)
@@ -96,4 +99,4 @@ def _show(studies: "list[FoundStudy]", *, as_json: bool) -> None:
     for study in sorted(studies, key=lambda each: (each.date, each.uid)):
         count = "?" if study.instances is None else study.instances
         sys.stdout.write(f"{study.uid}  {study.date or '-':8}  {'/'.join(study.modalities)}  {count}\n")
-    sys.stdout.write(f"{len(studies)} studies\n")
+    sys.stdout.write(f"{len(studies)} {'study' if len(studies) == 1 else 'studies'}\n")

@@ -89,8 +89,9 @@ def test_no_password_in_an_error():
 
 
 @contextmanager
-def archive(*handlers):
+def archive(*handlers, allow=()):
     ae = AE(ae_title="ARCHIVE")
+    ae.require_calling_aet = list(allow)
     ae.add_supported_context(_FIND)
     server = ae.start_server(
         ("127.0.0.1", 0), block=False, evt_handlers=[*Connections(60).handlers(), *handlers]
@@ -126,3 +127,14 @@ def ask_when_it_has_hung_up(asked):
 def test_an_archive_that_hangs_up_between_two_questions():
     with archive() as asked, pytest.raises(TransferError, match="hung up"):
         ask_when_it_has_hung_up(asked)
+
+
+def test_an_archive_of_no_known_host():
+    with pytest.raises(TransferError, match=r"PACS@pacs\.invalid:104 cannot be reached: "):
+        DicomArchive(Peer(title="PACS", host="pacs.invalid", port=104)).find()
+
+
+def test_an_archive_that_says_why_it_refuses():
+    why = r"refuses the association \(Calling AE title not recognised\); check its address"
+    with archive(allow=["SOMEBODY"]) as asked, pytest.raises(TransferError, match=why):
+        asked.find()

@@ -208,7 +208,7 @@ def test_a_destination_taken_away_and_given_back(start, archive, slices, caplog)
     node.stop()
     without = start(send_to=None)
     wait_for(without, State.DEAD)
-    assert "1 studies have results to send, but the settings name no destination any more" in caplog.text
+    assert "studies with results to send: 1; the settings name no destination any more" in caplog.text
     assert "name no destination any more" in list_studies(without.queue)[0].error
     retry(without.queue, without.store, 1)
     wait_for(without, State.DEAD)

@@ -41,15 +41,18 @@ def associated(
         TransferError: it cannot be reached, or refuses the association.
     """
     context = tls.calling() if tls is not None and tls.outgoing else None
-    association = ae.associate(
-        peer.host,
-        peer.port,
-        contexts=contexts,
-        ae_title=peer.title,
-        evt_handlers=[*calling_handlers(), *handlers],
-        ext_neg=list(roles),
-        tls_args=(context, peer.host) if context is not None else None,
-    )
+    try:
+        association = ae.associate(
+            peer.host,
+            peer.port,
+            contexts=contexts,
+            ae_title=peer.title,
+            evt_handlers=[*calling_handlers(), *handlers],
+            ext_neg=list(roles),
+            tls_args=(context, peer.host) if context is not None else None,
+        )
+    except OSError as error:  # no such host, mostly
+        raise TransferError(f"{peer} cannot be reached: {error.strerror or error}") from error
     if not association.is_established:
         raise TransferError(f"{peer} {_why(association, context)}")
     try:
@@ -61,7 +64,9 @@ def associated(
 def _why(association: "Association", context: CallingContext | None) -> str:
     """Why there is no association, and what to check."""
     if association.is_rejected:
-        how = "refuses the association"
+        answer = association.acceptor.primitive
+        said = f" ({answer.reason_str})" if answer is not None else ""
+        how = f"refuses the association{said}"
     elif context is not None and context.trouble is not None:
         how = tls_trouble(context.trouble)
         return f"{how}; check the port, the tls settings and the certificates of both sides"

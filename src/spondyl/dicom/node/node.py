@@ -93,7 +93,7 @@ class Node:
             resumed,
         )
         if waiting and self._sender is None:
-            logger.error("%d studies have results to send, but %s", waiting, _NOWHERE)
+            logger.error("studies with results to send: %d; %s", waiting, _NOWHERE)
         for name, step, pause in (
             ("process", self._process_next, _LOOK_S),
             ("send", self._send_next, _LOOK_S),
