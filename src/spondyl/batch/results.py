@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final, Protocol
 
-from spondyl.batch.claims import claimed
 from spondyl.batch.scans import is_url
 from spondyl.errors import AnnotationError, DiskFullError, OutputError
+from spondyl.io.claims import claimed
 from spondyl.outputs import RESULT, check_free, write_outputs
 from spondyl.result import Result
 from spondyl.spine import Spine

@@ -1,13 +1,15 @@
 """Claims: one holder at a time, none after a crash."""
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 
-from spondyl.batch.claims import claimed
 from spondyl.errors import OutputError
+from spondyl.io.claims import claimant_of, claimed
 
 
 def test_one_holder_at_a_time(tmp_path):
@@ -22,7 +24,7 @@ def test_one_holder_at_a_time(tmp_path):
 
 def test_a_claim_ends_with_its_process_and_its_rests_are_swept(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from spondyl.batch.claims import claimed;"
+        "import os, sys; from pathlib import Path; from spondyl.io.claims import claimed;"
         "from spondyl.io.atomic import atomic_folder; folder = Path(sys.argv[1]);"
         "claim = claimed(folder); claim.__enter__();"
         "new = atomic_folder(folder); (new.__enter__() / 'half').touch(); os._exit(9)"
@@ -46,3 +48,39 @@ def test_a_file_in_the_way_says_so(tmp_path):
     (tmp_path / "out").touch()
     with pytest.raises(OutputError, match="out"), claimed(tmp_path / "out" / "scan"):
         pass
+
+
+def test_who_holds_a_claim_can_be_asked(tmp_path):
+    assert claimant_of(tmp_path / "a") == ""
+    with claimed(tmp_path / "a", "process 7 on here"), claimed(tmp_path / "a", "another") as ours:
+        assert not ours
+        assert claimant_of(tmp_path / "a") == "process 7 on here"
+
+
+def test_a_forked_process_does_not_keep_the_claim_of_a_killed_one(tmp_path):
+    code = (
+        "import os, sys, time; from pathlib import Path; from spondyl.io.claims import claimed;"
+        "claimed(Path(sys.argv[1])).__enter__(); child = os.fork();"
+        "print(child, flush=True) if child else time.sleep(60); os._exit(9)"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path / "a"], stdout=subprocess.PIPE, text=True
+    )
+    child = int(process.stdout.readline())
+    try:
+        process.wait(10)
+        with claimed(tmp_path / "a") as ours:
+            assert ours
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.stdout.close()
+
+
+def test_without_locks_a_claim_is_granted_with_a_warning(tmp_path, monkeypatch, caplog):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with claimed(tmp_path / "a") as ours:
+        assert ours
+    assert "no locks on this file system" in caplog.text
