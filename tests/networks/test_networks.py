@@ -124,3 +124,12 @@ def test_an_onnx_file_says_nothing_about_the_machine_that_wrote_it(tmp_path):
 def test_a_description_that_makes_no_network_is_refused(widths):
     with pytest.raises(ModelError, match="SpineUNet"):
         build_network({"name": "SpineUNet", "widths": widths})
+
+
+def test_weights_that_are_no_numbers_do_not_pass(tmp_path):
+    network = IdentificationUNet(2)
+    with torch.no_grad():
+        network.head.convolution.weight.fill_(float("nan"))
+    export_onnx(network, tmp_path / "n.onnx", (1, 8, 32, 64))
+    with pytest.raises(ModelError, match="differs from torch by nan"):
+        verify_onnx(network, tmp_path / "n.onnx", (1, 8, 32, 64))

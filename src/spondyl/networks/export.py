@@ -115,7 +115,7 @@ def verify_onnx(network: nn.Module, path: Path | str, shape: Sequence[int], atol
     largest = 0.0
     for wanted, found in zip(expected, _run_onnx(path, x), strict=True):
         difference = float(np.abs(found - wanted.numpy()).max())
-        if difference > atol * max(1.0, float(wanted.abs().max())):
+        if not difference <= atol * max(1.0, float(wanted.abs().max())):  # catches NaN, too
             raise ModelError(f"{path}: ONNX output differs from torch by {difference:g}")
         largest = max(largest, difference)
     _log.info("%s: ONNX agrees with torch within %g", path, largest)
