@@ -8,13 +8,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from spondyl.errors import InputError, ModelError, SampleError
+from spondyl.errors import InputError, ModelError, OutputError, SampleError
 from spondyl.models import read_model
 from spondyl.networks.build import build_network
 from spondyl.networks.export import load_weights, verify_onnx
 from spondyl.recipes import recipe_from
 from spondyl.samples import write_sample
 from spondyl.training import spinefinder as training
+from spondyl.training.checkpoint import sole_training
 from spondyl.training.options import RunOptions
 from spondyl.training.spinefinder import train_spinefinder
 
@@ -253,3 +254,19 @@ def test_mistakes_are_named(toys, tmp_path):
         build_network({"name": "X"})
     with pytest.raises(ModelError, match="cannot be built"):
         build_network({"name": "DetectionUNet", "depth": 3})
+
+
+def test_two_trainings_do_not_share_checkpoints(toys, tmp_path):
+    with (
+        sole_training(tmp_path / "checkpoints" / "detection_model"),
+        pytest.raises(OutputError, match=r"detection_model: another training \(process \d+ on .+\) writes"),
+    ):
+        _train(toys, tmp_path)
+    assert not (tmp_path / "logs").exists()
+
+
+def test_a_training_anew_tells_of_an_earlier_one(toys, tmp_path, caplog):
+    _train(toys, tmp_path, epochs=1)
+    assert "earlier training" not in caplog.text
+    _train(toys, tmp_path, epochs=1)
+    assert "resume.pt: left by an earlier training" in caplog.text

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
@@ -11,14 +12,16 @@ from safetensors.torch import load_file
 from spine_toys import toy_scan
 
 import spondyl
-from spondyl.errors import DatasetError, ModelError
+from spondyl.errors import DatasetError, ModelError, OutputError
 from spondyl.io import write_centroids, write_image, write_mask
 from spondyl.models import combine
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
+from spondyl.training.checkpoint import sole_training
 from spondyl.training.corpus import prepare_case
 from spondyl.training.options import RunOptions
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
 from spondyl.training.spondyl import _Cases, train_spondyl
+from spondyl.training.team import Team
 from spondyl.volume import Volume
 
 STAGE = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=False, levels=False)
@@ -95,6 +98,9 @@ def test_training_goes_on_from_a_model_and_learns_masks_from_a_teacher(dataset, 
     assert all(torch.equal(before[name], after[name]) for name in weights)
     taught = replace(options, teacher=first.folder, checkpoints=tmp_path / "third")
     third = train_spondyl("segmentation", dataset, dataset, tmp_path / "c", RECIPE, taught)
+    named = {"folder": "a", "fingerprint": first.fingerprint}
+    assert (second.info.provenance["init"], third.info.provenance["teacher"]) == (named, named)
+    assert "teacher" not in second.info.provenance
     assert third.info.scores["validation"]["vertebra"] > 0
     with pytest.raises(ModelError):
         train_spondyl(
@@ -161,3 +167,29 @@ def test_rare_levels_weigh_more(dataset, tmp_path):
     second.centroids_mm[18] = np.nan
     weights = level_weights([first, second])
     assert weights[0] > weights[1]
+
+
+def test_two_trainings_do_not_share_checkpoints(dataset, tmp_path, monkeypatch):
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints")
+    with sole_training(tmp_path / "checkpoints" / "detection_model"):
+        with pytest.raises(
+            OutputError, match=r"detection_model: another training \(process \d+ on .+\) writes"
+        ):
+            train_spondyl("detection", dataset, dataset, tmp_path / "model", RECIPE, options)
+        member = Team(1, 1)  # of the training that is at work: only its leader claims the folder
+        monkeypatch.setattr("spondyl.training.spondyl.read_model", lambda _: "read")
+        written = train_spondyl(
+            "detection", dataset, dataset, tmp_path / "model", RECIPE, options, team=member
+        )
+        assert written == "read"
+    train_spondyl("detection", dataset, dataset, tmp_path / "model", RECIPE, options)
+
+
+def test_a_model_of_another_shape_is_refused_before_scans_are_prepared(dataset, tmp_path):
+    options = RunOptions(device="cpu", checkpoints=tmp_path / "checkpoints", init=Path("default"))
+    with pytest.raises(
+        ModelError, match=r"its detection network has widths \[8, .*leave --init out"
+    ) as caught:
+        train_spondyl("detection", dataset, dataset, tmp_path / "model", RECIPE, options)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "checkpoints").exists()

@@ -1,25 +1,29 @@
 """Training a stage: going on after a kill, logging, averaging."""
 
 import json
+import resource
 import sys
 
 import pytest
 import torch
 from spine_toys import toy_scan
 
-from spondyl.errors import ModelError
+from spondyl.errors import ModelError, OutputError
+from spondyl.models import default_model_folder, read_model
 from spondyl.recipes.spondyl import SpondylRecipe, StageSettings, TrainingSettings
 from spondyl.training.corpus import prepare_case
+from spondyl.training.helpers import Helpers
 from spondyl.training.patches import Patch, PatchStream
 from spondyl.training.stage import (
     _batches,
+    _fingerprint,
     _iterate,
     build_network,
     collate,
     learning_rate,
     train_stage,
 )
-from spondyl.training.team import Team
+from spondyl.training.team import ALONE, Team
 
 SMALL = StageSettings(spacing_mm=4.0, patch_vox=(16, 16, 24), widths=(4, 8, 8), offsets=True, levels=True)
 
@@ -185,3 +189,81 @@ def test_the_learning_rate_rises_then_falls_to_nothing():
     assert max(rates) == rates[9] == pytest.approx(1.0)
     assert rates[54] == pytest.approx(0.5, abs=0.01)
     assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_training_anew_tells_of_an_earlier_one_and_replaces_it_only_with_its_own(
+    tmp_path, monkeypatch, caplog
+):
+    path = tmp_path / "model.pt"
+    train_stage(stream(4), "identification", path, workers=0, every=2)
+    before = path.read_bytes(), path.with_suffix(".jsonl").read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spondyl.training.stage._iterate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_stage(stream(3), "identification", path, workers=0, resume=False)
+    assert "left by an earlier training" in caplog.text
+    assert (path.read_bytes(), path.with_suffix(".jsonl").read_bytes()) == before
+    train_stage(stream(3), "identification", path, workers=0, resume=False)
+    assert len(path.with_suffix(".jsonl").read_text().splitlines()) == 1
+    assert torch.load(path, weights_only=True)["iteration"] == 3
+
+
+def test_nothing_to_go_on_from_is_told(tmp_path, caplog):
+    caplog.set_level("INFO", "spondyl.training")
+    train_stage(stream(1), "identification", tmp_path / "model.pt", workers=0)
+    assert "no checkpoint to resume from" in caplog.text
+    assert "iteration 1 of 1: vertebra" in caplog.text
+
+
+def test_losses_that_are_no_numbers_end_a_training_and_leave_its_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / "model.pt"
+    train_stage(stream(2), "identification", path, workers=0)
+    before = path.read_bytes()
+    monkeypatch.setattr("spondyl.training.stage._iterate", lambda *_: {"level": float("nan")})
+    with pytest.raises(
+        ModelError, match=r"iterations 3 to 4 are no numbers \(level nan\); lower learning_rate"
+    ):
+        train_stage(stream(4), "identification", path, workers=0)
+    assert path.read_bytes() == before
+
+
+def test_going_on_with_more_processes_or_another_teacher_is_refused(tmp_path):
+    path = tmp_path / "model.pt"
+    train_stage(stream(2), "identification", path, workers=0)
+    state = torch.load(path, weights_only=True)
+    assert _fingerprint(stream(2), "identification", ALONE) == state["settings"]
+    assert _fingerprint(stream(2), "identification", Team(0, 2)) != state["settings"]
+    twice = stream(2)
+    twice.recipe = recipe(2).model_copy(
+        update={"training": recipe(2).training.model_copy(update={"accumulate": 2})}
+    )
+    assert _fingerprint(twice, "identification", ALONE) == _fingerprint(
+        stream(2), "identification", Team(0, 2)
+    )
+    taught = Helpers(teacher=read_model(default_model_folder()))
+    with pytest.raises(ModelError, match="another --init or --teacher"):
+        train_stage(stream(4), "identification", path, workers=0, helpers=taught)
+
+
+def test_a_log_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "model.jsonl").mkdir()
+    with pytest.raises(OutputError, match=r"model\.jsonl: cannot be written"):
+        train_stage(stream(1), "identification", tmp_path / "model.pt", workers=0)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_why(tmp_path):
+    path = tmp_path / "model.pt"
+    train_stage(stream(2), "identification", path, workers=0)
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))  # the nearest that every machine has
+    try:
+        with pytest.raises(OutputError, match=r"model\.pt: cannot be written: File too large"):
+            train_stage(stream(4), "identification", path, workers=0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before

@@ -5,19 +5,29 @@
 """
 
 import logging
-from collections.abc import Mapping
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 
-from spondyl.errors import ModelError
+from spondyl.errors import ModelError, OutputError
 from spondyl.io.atomic import atomic_path
+from spondyl.io.claims import claimant_of, claimed
 
-__all__ = ["CheckpointFolder", "Progress", "read_state", "write_state"]
+__all__ = ["ABOUT_TO_REPLACE", "CheckpointFolder", "Progress", "read_state", "sole_training", "write_state"]
 
 _log = logging.getLogger(__name__)
+
+ABOUT_TO_REPLACE: Final = (
+    "%s: left by an earlier training, will soon be replaced; to go on with it stop now and add --resume,"
+    " to keep it name another --checkpoints folder"
+)
+"""Said of a checkpoint when a training starts anew beside it."""
 
 
 @dataclass
@@ -81,6 +91,12 @@ class CheckpointFolder:
                 if epoch != progress.best_epoch:
                     self.path(epoch).unlink(missing_ok=True)
 
+    def begin(self) -> Progress:
+        """Start anew, and tell of an earlier training while it can still be saved."""
+        if self.resume_path.exists():
+            _log.warning(ABOUT_TO_REPLACE, self.resume_path)
+        return Progress()
+
     def resume(
         self, network: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
     ) -> Progress:
@@ -114,17 +130,37 @@ class CheckpointFolder:
         network.load_state_dict(read_state(self.path(epoch), device)["network"])
 
 
+@contextmanager
+def sole_training(folder: Path) -> Iterator[None]:
+    """A block that trains in a folder of checkpoints, which no other may write meanwhile.
+
+    Raises:
+        OutputError: another training is at work in it, or its parent cannot be written to.
+    """
+    with claimed(folder, f"process {os.getpid()} on {platform.node()}") as ours:
+        if not ours:
+            raise OutputError(
+                f"{folder}: another training ({claimant_of(folder) or 'just ending'}) writes its checkpoints"
+                " here; wait for its end, or give this one another --checkpoints folder"
+            )
+        yield
+
+
 def write_state(state: Mapping[str, Any], path: Path) -> None:
     """Write tensors and plain values.
 
     Raises:
         OutputError: the disk is full or the folder cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
         try:
-            torch.save(dict(state), temporary)
-        except RuntimeError as error:  # how torch reports a full disk
-            raise OSError(str(error)) from error
+            torch.save(dict(state), stream)
+        except RuntimeError as error:  # closing what it could not write; the system's reason comes before
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def read_state(path: Path, device: torch.device) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def train(
         if not math.isfinite(values["loss"]):
             raise ModelError(
                 f"the training loss of epoch {epoch} is {values['loss']}; "
-                "lower the learning rate or set clip_norm, and resume"
+                "lower the learning rate or set clip_norm, and train anew"
             )
         progress.epoch = epoch
         progress.seconds += time.monotonic() - started

@@ -24,8 +24,9 @@ from spondyl.networks.export import export_onnx, save_weights, verify_onnx
 from spondyl.recipes.base import TrainingSpec
 from spondyl.recipes.spinefinder import SpinefinderRecipe
 from spondyl.samples.files import SamplePair, find_samples
-from spondyl.training.checkpoint import CheckpointFolder, Progress
+from spondyl.training.checkpoint import CheckpointFolder, sole_training
 from spondyl.training.data import PairDataset, epoch_batches, plain_batches, split_by_scan
+from spondyl.training.loaders import explained
 from spondyl.training.log import TrainingLog
 from spondyl.training.loop import Scores, Step, Task, evaluate, optimizer_for, recalibrate, train
 from spondyl.training.options import RunOptions, device_of
@@ -72,7 +73,8 @@ def train_spinefinder(
         SampleError: samples are missing or damaged.
         InputError: the device cannot be used.
         ModelError: the loss is not finite, or a checkpoint does not fit.
-        OutputError: something cannot be written.
+        OutputError: something cannot be written, or another training writes the same checkpoints.
+        WorkerError: a process that reads samples was killed.
     """
     options = options or RunOptions()
     spec = recipe.detection.training if stage == "detection" else recipe.identification.training
@@ -88,24 +90,25 @@ def train_spinefinder(
     checkpoints = CheckpointFolder(
         options.checkpoints / f"{stage}_model", _fingerprint(stage, recipe, samples), options.keep_checkpoints
     )
-    progress = checkpoints.resume(network, optimizer, device) if options.resume else Progress()
-    progress.log_folder = progress.log_folder or str(options.logs / f"{stage}-{_now():%Y-%m-%d-%H-%M-%S}")
     about = _about(stage, training, validation, samples, options, device)
     description = {**about, "recipe": recipe.model_dump(mode="json"), "network": str(network).splitlines()}
-    with TrainingLog(Path(progress.log_folder), description) as log:
-        train(
-            task, spec, checkpoints, log,
-            progress=progress, optimizer=optimizer, seed=recipe.seed, on_step=on_step,
-        )  # fmt: skip
-    if spec.recalibrate_batches:
-        recalibrate(task, spec)
-    scores = {"validation": evaluate(task, spec)}
-    if samples.test:
-        dataset = PairDataset(samples.test, add_channel=stage == "detection")
-        scores["test"] = evaluate(task, spec, plain_batches(dataset, spec.batch_size))
-    about |= {"epochs": progress.epoch, "steps": progress.step, "best_epoch": progress.best_epoch}
-    about |= {"training_seconds": round(progress.seconds, 1)}
-    return _write(Path(model), stage, network, recipe, about, scores)
+    with sole_training(checkpoints.folder), explained():
+        progress = checkpoints.resume(network, optimizer, device) if options.resume else checkpoints.begin()
+        progress.log_folder = progress.log_folder or str(options.logs / f"{stage}-{_now():%Y-%m-%d-%H-%M-%S}")
+        with TrainingLog(Path(progress.log_folder), description) as log:
+            train(
+                task, spec, checkpoints, log,
+                progress=progress, optimizer=optimizer, seed=recipe.seed, on_step=on_step,
+            )  # fmt: skip
+        if spec.recalibrate_batches:
+            recalibrate(task, spec)
+        scores = {"validation": evaluate(task, spec)}
+        if samples.test:
+            dataset = PairDataset(samples.test, add_channel=stage == "detection")
+            scores["test"] = evaluate(task, spec, plain_batches(dataset, spec.batch_size))
+        about |= {"epochs": progress.epoch, "steps": progress.step, "best_epoch": progress.best_epoch}
+        about |= {"training_seconds": round(progress.seconds, 1)}
+        return _write(Path(model), stage, network, recipe, about, scores)
 
 
 def architecture(stage: Stage, recipe: SpinefinderRecipe) -> dict[str, Any]:

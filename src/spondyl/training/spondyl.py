@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,9 +20,12 @@ from spondyl.models import Model, ModelInfo, Stage, StageInfo, read_model, write
 from spondyl.networks.export import export_onnx, save_weights, verify_onnx
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import AugmentationSettings, SpondylRecipe
+from spondyl.training.checkpoint import sole_training
 from spondyl.training.corpus import TrainingCase
+from spondyl.training.helpers import Helpers
+from spondyl.training.loaders import explained
 from spondyl.training.objective import spine_loss
-from spondyl.training.options import RunOptions, device_of, model_named
+from spondyl.training.options import RunOptions, device_of
 from spondyl.training.patches import PatchStream
 from spondyl.training.preparation import level_weights, prepare_dataset, prepare_phantoms
 from spondyl.training.stage import collate, train_stage
@@ -86,50 +90,56 @@ def train_spondyl(
     Raises:
         DatasetError: a data set holds no usable scan.
         InputError: the device cannot be used.
-        ModelError: the model to start from, or the teacher, cannot be used.
-        OutputError: something cannot be written.
+        ModelError: the model to start from, or the teacher, cannot be used; the checkpoint does not fit; the
+            loss became infinite or no number.
+        OutputError: something cannot be written, or another training writes the same checkpoints.
+        WorkerError: a process that prepares scans or patches was killed.
     """
     options = options or RunOptions()
     team = team or Team(device=device_of(options.device))
-    init = None if options.init is None else model_named(options.init).weights_path(stage)
+    helpers = Helpers.of(stage, recipe, options)
     store = options.checkpoints / "spondyl_cases"
     spacing_mm = min(recipe.stage(stage).spacing_mm, _CASE_SPACING_MM)
     checkpoint = options.checkpoints / f"{stage}_model" / f"{stage}_model.pt"
-    with team.leader_first():
-        unseen: list[str] = []
-        if team.leads:  # for later, so that nobody trains for hours to learn of a wrong folder
-            unseen = [case.name for case in prepare_dataset(validation, store, spacing_mm, options.workers)]
-        cases = _prepare(stage, training, store, recipe, options, spacing_mm)
-        _remark_on_seen(unseen, [case.name for case in cases.scans])
-        if team.leads and not options.resume:
-            checkpoint.unlink(missing_ok=True)
-    stream = PatchStream(
-        cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
-    )
-    network = train_stage(
-        stream,
-        stage,
-        checkpoint,
-        team=team,
-        init=init,
-        workers=options.workers,
-        every=options.every,
-        on_progress=on_progress,
-    )
-    with team.leader_first():
-        if not team.leads:
-            return read_model(model)
-        held = prepare_dataset(validation, store, spacing_mm, options.workers)
-        about = {
-            "program": f"spondyl {spondyl.__version__}",
-            "date": f"{datetime.now(UTC):%Y-%m-%d}",
-            "scans": sorted(case.name for case in cases.scans),
-            "phantoms": len(cases.phantoms),
-            "iterations": recipe.training.iterations,
-            "processes": team.size,
-        }
-        scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
-        return write_spondyl_model(model, {stage: network}, recipe, about, scores)
+    with sole_training(checkpoint.parent) if team.leads else nullcontext(), explained():
+        with team.leader_first():
+            unseen: list[str] = []
+            if team.leads:  # for later, so that nobody trains for hours to learn of a wrong folder
+                unseen = [
+                    case.name for case in prepare_dataset(validation, store, spacing_mm, options.workers)
+                ]
+            cases = _prepare(training, store, recipe, options, helpers, spacing_mm)
+            _remark_on_seen(unseen, [case.name for case in cases.scans])
+        stream = PatchStream(
+            cases.all, cases.weights(recipe.training.phantom_share), recipe, stage, recipe.training.seed
+        )
+        network = train_stage(
+            stream,
+            stage,
+            checkpoint,
+            team=team,
+            helpers=helpers,
+            resume=options.resume,
+            workers=options.workers,
+            every=options.every,
+            on_progress=on_progress,
+        )
+        with team.leader_first():
+            if not team.leads:
+                return read_model(model)
+            held = prepare_dataset(validation, store, spacing_mm, options.workers)
+            about = {
+                "program": f"spondyl {spondyl.__version__}",
+                "date": f"{datetime.now(UTC):%Y-%m-%d}",
+                "scans": sorted(case.name for case in cases.scans),
+                "validation_scans": sorted(case.name for case in held),
+                "phantoms": len(cases.phantoms),
+                "iterations": recipe.training.iterations,
+                "processes": team.size,
+                **helpers.about(),
+            }
+            scores = {"validation": {"scans": len(held), **_losses(network, held, recipe, stage)}}
+            return write_spondyl_model(model, {stage: network}, recipe, about, scores)
 
 
 def _remark_on_seen(held: list[str], learnt: list[str]) -> None:
@@ -146,11 +156,11 @@ def _remark_on_seen(held: list[str], learnt: list[str]) -> None:
 
 
 def _prepare(
-    stage: Stage,
     training: Path | str,
     store: Path,
     recipe: SpondylRecipe,
     options: RunOptions,
+    helpers: Helpers,
     spacing_mm: float,
 ) -> _Cases:
     """The scans and phantoms to learn from, made or read."""
@@ -160,8 +170,8 @@ def _prepare(
         phantoms = prepare_phantoms(
             recipe.training.phantoms, recipe.training.seed, store, spacing_mm, options.workers
         )
-    if options.teacher is not None and stage == "segmentation":
-        maps_of = teacher(options.teacher)
+    if helpers.teacher is not None:
+        maps_of = teacher(helpers.teacher)
         scans = [taught(case, maps_of) for case in scans]
     return _Cases(scans, phantoms)
 

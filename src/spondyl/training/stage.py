@@ -17,10 +17,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from spondyl.errors import ModelError
+from spondyl.io.atomic import refused
+from spondyl.models import Stage
 from spondyl.networks.export import load_weights
 from spondyl.networks.spine_unet import SpineUNet
 from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
-from spondyl.training.checkpoint import read_state, write_state
+from spondyl.training.checkpoint import ABOUT_TO_REPLACE, read_state, write_state
+from spondyl.training.helpers import NOBODY, Helpers
 from spondyl.training.loaders import start_method
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
@@ -44,13 +47,14 @@ def collate(patches: Iterable[Patch]) -> Patch:
     return Patch(**{f.name: torch.stack([getattr(p, f.name) for p in patches]) for f in fields(Patch)})
 
 
-def train_stage(
+def train_stage(  # noqa: PLR0913 - all that a training is
     stream: PatchStream,
-    stage: str,
+    stage: Stage,
     checkpoint: Path,
     *,
     team: Team = ALONE,
-    init: Path | None = None,
+    helpers: Helpers = NOBODY,
+    resume: bool = True,
     workers: int = 1,
     every: int = 200,
     on_progress: Callable[[int, int, dict[str, float]], None] | None = None,
@@ -64,7 +68,9 @@ def train_stage(
         stage: ``"detection"`` or ``"identification"``.
         checkpoint: File written every ``every`` iterations; a ``.jsonl`` log lies beside it.
         team: The processes that train together; each sees other patches, the leader writes.
-        init: Weights (safetensors) to start from; by default random ones.
+        helpers: The model to start from, by default none but random weights; the one that taught the cases.
+        resume: Go on from ``checkpoint``, if there is one; else it is replaced at the first iteration to
+            be written down.
         workers: Processes that draw patches.
         every: Iterations between checkpoints and log lines.
         on_progress: Called with iteration, total and mean losses at each log line.
@@ -73,15 +79,16 @@ def train_stage(
         The network with averaged weights, in evaluation mode.
 
     Raises:
-        ModelError: ``checkpoint`` is damaged, or of another training; ``init`` does not fit.
-        OutputError: ``checkpoint`` cannot be written.
+        ModelError: ``checkpoint`` is damaged, or of another training; ``init`` does not fit; the loss
+            became infinite or no number.
+        OutputError: ``checkpoint`` or its log cannot be written.
     """
     settings = stream.recipe.training
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         network = build_network(stream.recipe, stage)
-    if init is not None:
-        load_weights(network, init)
+    if helpers.init is not None:
+        load_weights(network, helpers.init.weights_path(stage))
     network = network.to(team.device)
     _laid_out(network, torch.channels_last_3d)  # up to half the time on CPUs
     average = torch.optim.swa_utils.AveragedModel(
@@ -91,11 +98,10 @@ def train_stage(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     parts = {"network": network, "average": average, "optimizer": optimizer}
-    done = _restore(checkpoint, parts, _fingerprint(stream, stage), team.device)
+    same = {"settings": _fingerprint(stream, stage, team), "helpers": helpers.about()}
+    done = _restore(checkpoint, parts, same, team.device) if resume else _begin(checkpoint)
     batches = _batches(stream, settings, team, done, workers)
     shared = team.wrapped(network.train())
-    if team.leads and not done:
-        checkpoint.with_suffix(".jsonl").unlink(missing_ok=True)  # of an earlier training
     totals: dict[str, float] = {}
     told, started = done, time.monotonic()
     for iteration in range(done + 1, settings.iterations + 1):
@@ -107,11 +113,13 @@ def train_stage(
             totals[name] = totals.get(name, 0.0) + value
         if iteration % every == 0 or iteration == settings.iterations:
             means = {name: round(value / (iteration - told), 4) for name, value in team.mean(totals).items()}
-            totals, told = {}, iteration
+            _check(means, told, iteration)
             if team.leads:
-                _save(checkpoint, parts, _fingerprint(stream, stage), iteration)
+                _save(checkpoint, parts, same, iteration)
                 seconds = round(time.monotonic() - started, 1)
-                _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means})
+                _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means}, anew=told == 0)
+                logger.info("iteration %d of %d: %s", iteration, settings.iterations, _readable(means))
+            totals, told = {}, iteration
             if on_progress:
                 on_progress(iteration, settings.iterations, means)
     _laid_out(average.module, torch.contiguous_format)  # as files have it
@@ -184,35 +192,76 @@ def _to(batch: Patch, device: torch.device) -> Patch:
     return Patch(**{f.name: getattr(batch, f.name).to(device, non_blocking=True) for f in fields(Patch)})
 
 
-def _fingerprint(stream: PatchStream, stage: str) -> str:
+def _fingerprint(stream: PatchStream, stage: Stage, team: Team) -> str:
     """What must not change between two runs of one training (the number of iterations may)."""
     part = stream.recipe.model_dump(mode="json", include={stage, "augmentation", "hu_windows", "training"})
     part["training"].pop("iterations")
+    part["training"]["accumulate"] *= team.size  # half the processes, twice the batches: the same patches
     names = [case.name for case in stream.cases]
     return sha256(json.dumps([stage, stream.seed, part, names], sort_keys=True).encode()).hexdigest()
 
 
-def _save(checkpoint: Path, parts: dict[str, Any], fingerprint: str, iteration: int) -> None:
+def _check(means: dict[str, float], told: int, iteration: int) -> None:
+    """Stop a training that cannot learn any more."""
+    if not all(math.isfinite(value) for value in means.values()):
+        raise ModelError(
+            f"the losses of iterations {told + 1} to {iteration} are no numbers ({_readable(means)}); lower"
+            " learning_rate in the training section of the recipe, or add --precision f32, and train anew"
+        )
+
+
+def _readable(means: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in means.items())
+
+
+def _save(checkpoint: Path, parts: dict[str, Any], same: dict[str, Any], iteration: int) -> None:
     state = {name: part.state_dict() for name, part in parts.items()}
-    write_state({**state, "settings": fingerprint, "iteration": iteration}, checkpoint)
+    write_state({**state, **same, "iteration": iteration}, checkpoint)
 
 
-def _restore(checkpoint: Path, parts: dict[str, Any], fingerprint: str, device: torch.device) -> int:
-    """Load a checkpoint if there is one; returns the iterations done."""
+def _restore(checkpoint: Path, parts: dict[str, Any], same: dict[str, Any], device: torch.device) -> int:
+    """Load a checkpoint if there is one; returns the iterations done.
+
+    Args:
+        checkpoint: The file.
+        parts: What to fill.
+        same: What must be as it was; what a checkpoint does not tell counts as the same.
+        device: Of the tensors.
+
+    Raises:
+        ModelError: it is damaged, or of another training.
+    """
     if not checkpoint.exists():
+        logger.info("%s: no checkpoint to resume from, starting anew", checkpoint)
         return 0
     state = read_state(checkpoint, device)
-    if state.get("settings", fingerprint) != fingerprint:
-        raise ModelError(
-            f"{checkpoint}: belongs to a training with another recipe or other scans; "
-            "train without --resume, or with another --checkpoints folder"
-        )
+    words = {
+        "settings": "another recipe, other scans, or another number of patches per iteration",
+        "helpers": "another --init or --teacher",
+    }
+    for name, value in same.items():
+        if state.get(name, value) != value:
+            raise ModelError(
+                f"{checkpoint}: belongs to a training with {words[name]}; "
+                "train without --resume, or with another --checkpoints folder"
+            )
     for name, part in parts.items():
         part.load_state_dict(state[name])
     logger.info("%s: going on after iteration %d", checkpoint, state["iteration"])
     return int(state["iteration"])
 
 
-def _log(checkpoint: Path, row: dict[str, float]) -> None:
-    with checkpoint.with_suffix(".jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(row) + "\n")
+def _begin(checkpoint: Path) -> int:
+    """Tell of an earlier training while it can still be saved; returns the iterations done, none."""
+    if checkpoint.exists():
+        logger.warning(ABOUT_TO_REPLACE, checkpoint)
+    return 0
+
+
+def _log(checkpoint: Path, row: dict[str, float], *, anew: bool) -> None:
+    path = checkpoint.with_suffix(".jsonl")
+    try:
+        with path.open("w" if anew else "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+    except OSError as error:
+        raise refused(path, error) from error

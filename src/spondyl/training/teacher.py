@@ -7,7 +7,6 @@ annotation shows it, beside the exact masks of phantoms.
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,10 +17,10 @@ from spondyl.errors import ModelError
 from spondyl.inference.engines import load_engine
 from spondyl.inference.evidence import Evidence, identify
 from spondyl.inference.run import run_network
+from spondyl.models import Model
 from spondyl.recipes import recipe_from
 from spondyl.recipes.spondyl import SpondylRecipe
 from spondyl.training.corpus import UNKNOWN, TrainingCase
-from spondyl.training.options import model_named
 from spondyl.volume import Grid, Volume
 
 __all__ = ["MapsOf", "taught", "teacher"]
@@ -37,19 +36,18 @@ _EMPTY_HU: Final = 0.0
 _TIP_MM: Final = 12.0  # bone this near may be the tip of a process that the teacher cuts short
 
 
-def teacher(folder: Path) -> MapsOf:
+def teacher(model: Model) -> MapsOf:
     """The networks of a model as a teacher: where vertebra is, its segmentation stage says if it has one.
 
     Args:
-        folder: A model of the recipe ``spondyl``; ``default`` is the one that ships with Spondyl.
+        model: Of the recipe ``spondyl``.
 
     Raises:
-        ModelError: no such model, or one of another recipe.
+        ModelError: it is of another recipe.
     """
-    model = model_named(folder)
-    recipe = recipe_from(model.info.recipe, str(folder))
+    recipe = recipe_from(model.info.recipe, str(model.folder))
     if not isinstance(recipe, SpondylRecipe):
-        raise ModelError(f"{folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
+        raise ModelError(f"{model.folder}: recipe {model.info.recipe['name']!r} found, 'spondyl' expected")
     # torch, because other engines' threads must not run where loaders fork
     engine = load_engine(model, "identification", "torch")
     fine = load_engine(model, "segmentation", "torch") if "segmentation" in model.info.stages else None
