@@ -1,13 +1,17 @@
 """Samples: shapes, types, contents, determinism, and data the original stumbled over."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 
 from spondyl.datasets import Case
-from spondyl.errors import AnnotationError, DatasetError, SampleError
+from spondyl.errors import AnnotationError, DatasetError, SampleError, WorkerError
 from spondyl.recipes.spinefinder import SpinefinderRecipe
 from spondyl.samples import making
 from spondyl.samples.detection import draw_detection_samples, make_detection_samples
+from spondyl.samples.files import find_samples
 from spondyl.samples.identification import draw_identification_samples, make_identification_samples
 from spondyl.samples.making import draw_all, scan_rng
 from spondyl.spine import Spine
@@ -137,6 +141,8 @@ class FakeCase(Case):
     """A case in memory."""
 
     def load(self):
+        if self.name == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.name == "bad":
             raise AnnotationError("bad.lml: two words")
         return scan(seed=len(self.name)), Spine() if self.name == "empty" else SPINE
@@ -206,3 +212,23 @@ def test_half_precision_on_disk(tmp_path, monkeypatch):
 
 def half():
     return RECIPE.model_copy(update={"sample_dtype": "float16"})
+
+
+def test_samples_of_an_interrupted_run_are_not_taken_for_all(tmp_path, monkeypatch):
+    def interrupt(done, total):
+        raise KeyboardInterrupt
+
+    _fake_cases(monkeypatch, "a", "bb")
+    with pytest.raises(KeyboardInterrupt):
+        make_detection_samples("d", tmp_path, RECIPE, progress=interrupt)
+    shape = RECIPE.detection.sample_shape
+    with pytest.raises(SampleError, match="was interrupted; let it finish, or give the same command again"):
+        find_samples(tmp_path, shape, shape)
+    make_detection_samples("d", tmp_path, RECIPE)
+    assert len(find_samples(tmp_path, shape, shape)) == 10
+
+
+def test_a_killed_process_is_told(tmp_path, monkeypatch):
+    _fake_cases(monkeypatch, "a", "killed")
+    with pytest.raises(WorkerError, match=r"was killed.*give fewer --workers"):
+        make_detection_samples("d", tmp_path, RECIPE, workers=2)

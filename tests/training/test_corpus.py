@@ -65,6 +65,15 @@ def test_a_scan_without_vertebrae_is_refused():
         prepare_case("toy", scan, Spine())
 
 
+def test_centroids_of_another_scan_are_refused_and_one_inside_is_enough():
+    scan, spine = toy_scan()
+    far = {v.label: np.array(v.centroid_mm) + 500 for v in spine}
+    with pytest.raises(SampleError, match="no annotated vertebra lies inside the scan"):
+        prepare_case("toy", scan, Spine.from_centroids(far))
+    near = spine.vertebrae[0]
+    prepare_case("toy", scan, Spine.from_centroids({**far, near.label: near.centroid_mm}))
+
+
 def test_cases_come_back_from_disk_as_they_were(tmp_path):
     scan, spine = toy_scan(with_mask=True)
     case = prepare_case("toy", scan, spine, tissues=spine.mask)
@@ -77,6 +86,11 @@ def test_cases_come_back_from_disk_as_they_were(tmp_path):
 
 
 def test_a_damaged_case_is_named(tmp_path):
-    (tmp_path / "bad.npz").write_bytes(b"PK nothing")
-    with pytest.raises(SampleError, match=r"bad\.npz"):
-        read_case(tmp_path / "bad.npz")
+    write_case(prepare_case("toy", *toy_scan()), tmp_path / "good.npz")
+    good = (tmp_path / "good.npz").read_bytes()
+    flipped = bytearray(good)
+    flipped[len(good) // 3] ^= 255
+    for damaged in (b"PK nothing", good[:-100], good[:1000], bytes(flipped), b""):
+        (tmp_path / "bad.npz").write_bytes(damaged)
+        with pytest.raises(SampleError, match=r"bad\.npz"):
+            read_case(tmp_path / "bad.npz")

@@ -147,6 +147,30 @@ def test_a_bad_scan_is_left_out_and_all_bad_is_an_error(dataset, tmp_path, caplo
         prepare_dataset(dataset, tmp_path / "other")
 
 
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_full_disk_ends_the_preparation_instead_of_making_the_data_set_smaller(dataset, tmp_path, workers):
+    (tmp_path / "store").write_text("in the way, as good as a full disk")
+    with pytest.raises(OutputError, match="store"):
+        prepare_dataset(dataset, tmp_path / "store", workers=workers)
+
+
+def test_a_damaged_prepared_case_is_made_again(dataset, tmp_path, caplog):
+    before = prepare_dataset(dataset, tmp_path / "store")
+    stored = next((tmp_path / "store").glob("*case1*"))
+    stored.write_bytes(stored.read_bytes()[:-100])
+    after = prepare_dataset(dataset, tmp_path / "store")
+    assert "made again" in caplog.text
+    assert [case.name for case in after] == [case.name for case in before]
+    assert (after[1].image == before[1].image).all()
+
+
+def test_a_link_to_a_scan_that_was_not_fetched_is_left_out(dataset, tmp_path, caplog):
+    (dataset / "case1.nii.gz").unlink()
+    (dataset / "case1.nii.gz").symlink_to(tmp_path / "annex")
+    assert [case.name for case in prepare_dataset(dataset, tmp_path / "store")] == ["case0"]
+    assert "case1.nii.gz: No such file" in caplog.text
+
+
 def test_phantoms_are_prepared_with_tissues_and_exact_labels(tmp_path):
     (case,) = prepare_phantoms(1, 11, tmp_path)
     assert case.exact

@@ -1,6 +1,7 @@
 """Samples on disk: ``NAME-i-sample.npy`` beside ``NAME-i-labelling.npy``."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -10,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from spondyl.errors import SampleError
-from spondyl.io.atomic import atomic_path, refused
+from spondyl.io.atomic import atomic_path, refused, write_text
 
-__all__ = ["SamplePair", "find_samples", "read_array", "remove_samples", "write_sample"]
+__all__ = ["SamplePair", "find_samples", "read_array", "remove_samples", "unfinished", "write_sample"]
 
 _SAMPLE: Final = "-sample.npy"
 _LABELLING: Final = "-labelling.npy"
+_UNFINISHED: Final = ".unfinished"
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,19 @@ def write_sample(
     return pair
 
 
+@contextmanager
+def unfinished(folder: Path) -> Iterator[None]:
+    """A block that fills a folder with samples; :func:`find_samples` refuses the folder until one ends well.
+
+    Raises:
+        OutputError: the folder cannot be made or written.
+    """
+    mark = folder / _UNFINISHED
+    write_text(mark, "")
+    yield
+    mark.unlink(missing_ok=True)
+
+
 def remove_samples(folder: Path, scan: str, first: int) -> None:
     """Remove the samples of a scan from a number on, which an earlier run with other settings left.
 
@@ -91,11 +106,17 @@ def find_samples(
         Sorted by scan, then by number; never empty.
 
     Raises:
-        SampleError: no samples, half of a pair missing, a damaged file, or another shape.
+        SampleError: no samples, or not all of them yet, half of a pair missing, a damaged file, or another
+            shape.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise SampleError(f"{folder}: no such folder of samples; make it with `spondyl samples`")
+    if (folder / _UNFINISHED).exists():
+        raise SampleError(
+            f"{folder}: the samples are not complete, `spondyl samples` is at work there or was interrupted;"
+            " let it finish, or give the same command again"
+        )
     names = {p.name.removesuffix(_SAMPLE) for p in folder.glob(f"*{_SAMPLE}")}
     labelled = {p.name.removesuffix(_LABELLING) for p in folder.glob(f"*{_LABELLING}")}
     if not names | labelled:

@@ -4,6 +4,8 @@ import logging
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -15,14 +17,14 @@ import numpy.typing as npt
 
 from spondyl.annotation import dense_annotation
 from spondyl.datasets import Case, find_cases
-from spondyl.errors import DatasetError, InputError, SampleError
+from spondyl.errors import DatasetError, InputError, SampleError, WorkerError
 from spondyl.recipes.spinefinder import SpinefinderRecipe
 from spondyl.recipes.working import to_working
-from spondyl.samples.files import remove_samples, write_sample
+from spondyl.samples.files import remove_samples, unfinished, write_sample
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
-__all__ = ["Drawer", "ScanOutcome", "draw_all", "make_samples", "prepare", "scan_rng"]
+__all__ = ["Drawer", "ScanOutcome", "draw_all", "make_samples", "prepare", "scan_rng", "told_if_killed"]
 
 _log = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ def make_samples(
         DatasetError: no annotated scans, or two of one name.
         SampleError: not a single sample could be made.
         OutputError: the samples cannot be written.
+        WorkerError: a process was killed.
     """
     cases = find_cases(dataset)
     names = [case.name for case in cases]
@@ -85,12 +88,13 @@ def make_samples(
         raise DatasetError(f"{dataset}: several scans are called {', '.join(twice)}; rename them")
     job = partial(_one_scan, out=Path(out), recipe=recipe, draw=draw, wanted=wanted)
     outcomes = []
-    for outcome in _map(job, cases, min(workers, len(cases))):
-        outcomes.append(outcome)
-        if outcome.remark:
-            _log.info("%s: %s", outcome.name, outcome.remark)
-        if progress is not None:
-            progress(len(outcomes), len(cases))
+    with unfinished(Path(out)):
+        for outcome in _map(job, cases, min(workers, len(cases))):
+            outcomes.append(outcome)
+            if outcome.remark:
+                _log.info("%s: %s", outcome.name, outcome.remark)
+            if progress is not None:
+                progress(len(outcomes), len(cases))
     if not any(outcome.made for outcome in outcomes):
         raise SampleError(
             f"{dataset}: not one sample could be made; {outcomes[0].name}: {outcomes[0].remark}"
@@ -103,8 +107,23 @@ def _map(job: Callable[[Case], ScanOutcome], cases: Iterable[Case], workers: int
         yield from map(job, cases)
         return
     # spawn: a fork of a process with running threads (BLAS, torch) can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with told_if_killed(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         yield from pool.map(job, cases)
+
+
+@contextmanager
+def told_if_killed() -> Iterator[None]:
+    """A block that works with a pool of processes.
+
+    Raises:
+        WorkerError: one of them was killed.
+    """
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a process that prepares scans was killed, mostly because memory is short; give fewer --workers"
+        ) from error
 
 
 def _one_scan(case: Case, *, out: Path, recipe: SpinefinderRecipe, draw: Drawer, wanted: int) -> ScanOutcome:

@@ -6,10 +6,12 @@ labels from their centroids: the inside of each vertebral body is that vertebra,
 parts of it is *unknown* and left out of the loss, the rest is background.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -73,10 +75,13 @@ def prepare_case(
         spacing_mm: Of the lattice.
 
     Raises:
-        SampleError: no vertebra is annotated.
+        SampleError: no vertebra is annotated, or none inside the scan.
     """
     if not len(spine):
         raise SampleError(f"{name}: no vertebra is annotated, so nothing can be learned from it")
+    places = scan.grid.to_voxel(spine.centroids_mm)
+    if not ((places > -0.5) & (places < np.array(scan.grid.shape) - 0.5)).all(axis=1).any():
+        raise SampleError(f"{name}: no annotated vertebra lies inside the scan; centroids of another scan?")
     scan = scan.reoriented("RAS")
     grid = scan.grid.resampled(spacing_mm)
     image = _smoothed_for(scan, spacing_mm).resampled(grid, fill=AIR_HU)
@@ -253,7 +258,7 @@ def read_case(path: Path | str) -> TrainingCase:
     """
     path = Path(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         grid = Grid(arrays["image"].shape, arrays["affine"])
         return TrainingCase(
@@ -266,6 +271,5 @@ def read_case(path: Path | str) -> TrainingCase:
             grid,
             bool(arrays["exact"]),
         )
-    except (OSError, ValueError, KeyError, EOFError) as error:
-        message = f"{path}: not a prepared training case ({error}); prepare the data set again"
-        raise SampleError(message) from error
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+        raise SampleError(f"{path}: not a prepared training case ({error})") from error

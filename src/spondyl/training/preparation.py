@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from spondyl.datasets import Case, find_cases
-from spondyl.errors import DatasetError, SpondylError
+from spondyl.errors import DatasetError, InputError, SampleError
 from spondyl.phantom import PhantomOptions, make_phantom
 from spondyl.phantom.options import Anomaly
+from spondyl.samples.making import told_if_killed
 from spondyl.training.corpus import TrainingCase, prepare_case, read_case, write_case
 
 __all__ = ["level_weights", "prepare_dataset", "prepare_phantoms"]
@@ -49,9 +50,15 @@ def prepare_dataset(
 
     Raises:
         DatasetError: the folder holds no annotated scan, or none that can be used.
+        OutputError: the prepared cases cannot be written.
+        WorkerError: a process was killed.
     """
-    cases = find_cases(folder)
-    jobs = [(_scan_path(case, store, spacing_mm), case) for case in cases]
+    jobs = []
+    for case in find_cases(folder):
+        try:
+            jobs.append((_scan_path(case, store, spacing_mm), case))
+        except OSError as error:  # e.g. a link to a file that was not fetched
+            logger.warning("left out: %s: %s", error.filename or case.image, error.strerror)
     return _prepare(partial(_prepare_scan, spacing_mm), jobs, workers, on_progress)
 
 
@@ -120,36 +127,56 @@ def _prepare(
     workers: int,
     on_progress: Told | None,
 ) -> list[TrainingCase]:
-    """Do the jobs whose file is missing, then read all files."""
+    """Do the jobs whose file is missing, then read all files; a damaged one is made again."""
     missing = [job for job in jobs if not job[0].exists()]
-    for done, (_, error) in enumerate(_run(work, missing, workers), start=1):
+    for done, error in enumerate(_run(work, missing, workers), start=1):
         if error is not None:
             logger.warning("left out: %s", error)
         if on_progress:
             on_progress(done, len(missing))
-    cases = [read_case(path) for path, _ in jobs if path.exists()]
+    cases = [case for job in jobs if job[0].exists() and (case := _read(work, job))]
     if not cases:
         raise DatasetError("none of the scans can be used for training; the warnings say why")
     return cases
 
 
+def _read(work: Callable[[Path, Any], None], job: tuple[Path, Any]) -> TrainingCase | None:
+    try:
+        return read_case(job[0])
+    except SampleError as error:
+        logger.warning("made again: %s", error)
+    if (reason := _attempt(work, job)) is not None:
+        logger.warning("left out: %s", reason)
+        return None
+    return read_case(job[0])
+
+
 def _run(
     work: Callable[[Path, Any], None], jobs: Sequence[tuple[Path, Any]], workers: int
-) -> Iterator[tuple[tuple[Path, Any], SpondylError | None]]:
-    """Each job and the error it ended with, as they end."""
+) -> Iterator[InputError | None]:
+    """The error each job ended with, as they end.
+
+    Raises:
+        OutputError: a prepared case cannot be written.
+        WorkerError: a process was killed.
+    """
     if workers == 0:
         for job in jobs:
-            yield job, _attempt(work, job)
+            yield _attempt(work, job)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(_attempt, work, job): job for job in jobs}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
+    with told_if_killed(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(_attempt, work, job) for job in jobs]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # with a full disk the others need not be tried
 
 
-def _attempt(work: Callable[[Path, Any], None], job: tuple[Path, Any]) -> SpondylError | None:
+def _attempt(work: Callable[[Path, Any], None], job: tuple[Path, Any]) -> InputError | None:
+    """A scan that cannot be used is left out; a full disk stays an error, or the data set would shrink."""
     try:
         work(*job)
-    except SpondylError as error:
+    except InputError as error:
         return error
     return None
