@@ -39,7 +39,7 @@ def trouble(node):
     return wait_until(lambda: list_studies(node.queue)[0].error, "sending fails")
 
 
-@needs("storescu", "echoscu")
+@needs("storescu", "echoscu", "Orthanc")
 def test_dcmtk_and_orthanc(start, certificates, slices, tmp_path):
     scanner, ours = certificates.make("scanner"), certificates.make("pacs")
     pacs = Orthanc(
@@ -193,6 +193,13 @@ def test_an_archive_without_tls(start, archive, slices, certificates):
         send(node.config.port, slices)
         assert "ARCHIVE@127.0.0.1" in trouble(node)
         assert "does not speak TLS; check the port" in trouble(node)
+
+
+def test_an_archive_that_wants_tls(start, archive, slices, certificates):
+    with archive.listening(certificates.listening()):
+        node = start(tls=None)
+        send(node.config.port, slices)
+        assert "gives no answer in DICOM; check its port, and whether it wants TLS" in trouble(node)
 
 
 def test_an_archive_that_is_down(start, slices, certificates):

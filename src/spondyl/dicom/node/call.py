@@ -40,28 +40,31 @@ def associated(
         InputError: a file of ``tls`` cannot be used.
         TransferError: it cannot be reached, or refuses the association.
     """
+    from pynetdicom import evt
+
     context = tls.calling() if tls is not None and tls.outgoing else None
+    heard: list[Any] = []
     try:
         association = ae.associate(
             peer.host,
             peer.port,
             contexts=contexts,
             ae_title=peer.title,
-            evt_handlers=[*calling_handlers(), *handlers],
+            evt_handlers=[*calling_handlers(), (evt.EVT_CONN_OPEN, heard.append), *handlers],
             ext_neg=list(roles),
             tls_args=(context, peer.host) if context is not None else None,
         )
     except OSError as error:  # no such host, mostly
         raise TransferError(f"{peer} cannot be reached: {error.strerror or error}") from error
     if not association.is_established:
-        raise TransferError(f"{peer} {_why(association, context)}")
+        raise TransferError(f"{peer} {_why(association, context, heard=bool(heard))}")
     try:
         yield association
     finally:
         association.release()
 
 
-def _why(association: "Association", context: CallingContext | None) -> str:
+def _why(association: "Association", context: CallingContext | None, *, heard: bool) -> str:
     """Why there is no association, and what to check."""
     if association.is_rejected:
         answer = association.acceptor.primitive
@@ -70,6 +73,8 @@ def _why(association: "Association", context: CallingContext | None) -> str:
     elif context is not None and context.trouble is not None:
         how = tls_trouble(context.trouble)
         return f"{how}; check the port, the tls settings and the certificates of both sides"
+    elif heard:
+        return "takes the call, but gives no answer in DICOM; check its port, and whether it wants TLS"
     else:
         how = "cannot be reached"
     return f"{how}; check its address, its title, and that it knows {association.ae.ae_title!r}"
