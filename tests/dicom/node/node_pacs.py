@@ -157,14 +157,19 @@ class Archive:
 
     title = "ARCHIVE"
 
-    def __init__(self, answer: Callable[[int], int] = lambda count: 0x0000, port: int | None = None) -> None:
-        self.port, self.got = port or free_port(), []
+    def __init__(
+        self,
+        answer: Callable[[int], int] = lambda count: 0x0000,
+        port: int | None = None,
+        takes: tuple[str, ...] = (SEG, SR),
+    ) -> None:
+        self.port, self.got, self._takes = port or free_port(), [], takes
         self._answer, self._lock = answer, threading.Lock()
 
     @contextmanager
     def listening(self, ssl_context: ssl.SSLContext | None = None):
         ae = AE(ae_title=self.title)
-        for uid in (SEG, SR):
+        for uid in self._takes:
             ae.add_supported_context(uid)
         server = ae.start_server(
             ("127.0.0.1", self.port),

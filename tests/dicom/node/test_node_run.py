@@ -6,8 +6,9 @@ import threading
 from contextlib import closing
 
 import pytest
-from node_fakes import NAME, PATIENT, FakeProcess, anything_goes
+from node_fakes import NAME, PATIENT, SR, FakeProcess, anything_goes
 from node_pacs import Archive, calling, send, wait_until
+from pynetdicom.sop_class import Verification
 
 from spondyl.cli._node_log import OwnWords
 from spondyl.dicom.node import Node, Peer
@@ -105,6 +106,39 @@ def test_an_archive_that_refuses_one_object(start, slices, archive):
         wait_for(node, State.DONE)
     first, refused, again = picky.got
     assert first != refused == again
+
+
+def test_the_first_object_refused_the_others_are_delivered(start, slices, archive):
+    picky = Archive(lambda count: 0xC000 if count == 1 else 0x0000, archive.port)
+    with picky.listening():
+        node = start(sending_tries=1)
+        send(node.config.port, slices)
+        wait_for(node, State.DEAD)
+    assert len(picky.got) == 2
+    assert "refuses Segmentation Storage with status 0xC000" in list_studies(node.queue)[0].error
+    assert len(node.queue.unsent(1)) == 1
+
+
+def test_an_archive_that_takes_no_segmentations(start, slices, archive):
+    """It gets the report; what it does not take is told."""
+    old = Archive(port=archive.port, takes=(SR,))
+    with old.listening():
+        node = start(sending_tries=2)
+        send(node.config.port, slices)
+        wait_for(node, State.DEAD)
+    assert len(old.got) == 1
+    assert list_studies(node.queue)[0].error.endswith(
+        f":{old.port} does not take or offer Segmentation Storage"
+    )
+
+
+def test_an_archive_that_takes_nothing_of_ours(start, slices, archive):
+    with Archive(port=archive.port, takes=(Verification,)).listening():
+        node = start(sending_tries=1)
+        send(node.config.port, slices)
+        wait_for(node, State.DEAD)
+    error = list_studies(node.queue)[0].error
+    assert "does not take or offer Segmentation Storage, Comprehensive SR Storage" in error
 
 
 def test_an_archive_that_has_an_object_already(start, slices, archive):

@@ -66,10 +66,16 @@ def associated(
 
 def _why(association: "Association", context: CallingContext | None, *, heard: bool) -> str:
     """Why there is no association, and what to check."""
+    from pydicom.uid import UID
+
+    answer = association.acceptor.primitive
     if association.is_rejected:
-        answer = association.acceptor.primitive
-        said = f" ({answer.reason_str})" if answer is not None else ""
-        how = f"refuses the association{said}"
+        how = "refuses the association" + (f" ({answer.reason_str})" if answer is not None else "")
+    elif answer is not None:
+        kinds = dict.fromkeys(
+            UID(str(each.abstract_syntax)).name for each in association.requestor.requested_contexts
+        )
+        return f"does not take or offer {', '.join(kinds)}"
     elif context is not None and context.trouble is not None:
         how = tls_trouble(context.trouble)
         return f"{how}; check the port, the tls settings and the certificates of both sides"

@@ -23,14 +23,18 @@ _STORED_CONFUSED: Final = 0xB000
 """Statuses from here to 0xBFFF are warnings: stored, though something was changed."""
 
 
+_NOT_THIS: Final = (409, 415)
+"""HTTP statuses about the object, not about the service (PS3.18 table 10.5.3-1, RFC 9110)."""
+
+
 class Sender(Protocol):
-    """Delivers files, one after the other."""
+    """Delivers files, one after the other; one that is refused does not keep back the others."""
 
     def __call__(self, files: Sequence[Path]) -> Iterator[Path]:
         """Yield each file as soon as the other side has acknowledged it.
 
         Raises:
-            TransferError: the other side cannot be reached, or refuses a file.
+            TransferError: the other side cannot be reached, or in the end, it refused files.
         """
         ...
 
@@ -62,18 +66,32 @@ def send_dicom(files: Sequence[Path], peer: Peer, *, title: str, tls: Tls | None
         title: Application entity title of the sender.
         tls: Encrypts the association if it says so for outgoing ones.
     """
+    refused: dict[str, None] = {}
     with associated(caller(title), peer, tls=tls, contexts=contexts_for(files)) as association:
         for file in files:
             try:
                 answer = association.send_c_store(file)
-            except (ValueError, RuntimeError, AttributeError) as error:
-                raise TransferError(f"{peer} does not take this kind of object, or hung up") from error
+            except ValueError:  # not negotiated
+                refused[f"does not take {_kind(file)}"] = None
+                continue
+            except (RuntimeError, AttributeError) as error:
+                raise TransferError(f"{peer} hung up") from error
             code: Any = answer.get("Status")
             if code is None:
                 raise TransferError(f"{peer} gave no answer to an object")
-            if code not in _STORED and not _STORED_CONFUSED <= code <= 0xBFFF:
-                raise TransferError(f"{peer} refuses an object with status 0x{code:04X}")
-            yield file
+            if code in _STORED or _STORED_CONFUSED <= code <= 0xBFFF:
+                yield file
+            else:
+                refused[f"refuses {_kind(file)} with status 0x{code:04X}"] = None
+    if refused:
+        raise TransferError(f"{peer} {', '.join(refused)}")
+
+
+def _kind(file: Path) -> str:
+    """What an object is, e.g. ``Segmentation Storage``."""
+    from pydicom.filereader import read_file_meta_info
+
+    return str(read_file_meta_info(file).MediaStorageSOPClassUID.name)
 
 
 def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None = None) -> Iterator[Path]:
@@ -87,21 +105,34 @@ def send_web(files: Sequence[Path], url: str, headers: Mapping[str, str] | None 
     from pydicom import dcmread
 
     client = web_client(url, headers)
+    refused: dict[str, None] = {}
     for file in files:
         try:
             answer = client.store_instances([dcmread(file)])
         except (OSError, ValueError) as error:  # requests' own errors are kinds of OSError
-            raise web_trouble(url, error) from error
+            if _status(error) not in _NOT_THIS:
+                raise web_trouble(url, error) from error
+            refused[f"refuses {_kind(file)} with HTTP status {_status(error)}"] = None
+            continue
         if answer is None or answer.get("FailedSOPSequence"):  # Orthanc names it even when it is empty
-            raise TransferError(f"{address(url)} refuses an object")
-        yield file
+            refused[f"refuses {_kind(file)}"] = None
+        else:
+            yield file
+    if refused:
+        raise TransferError(f"{address(url)} {', '.join(refused)}")
+
+
+def _status(error: Exception) -> int | None:
+    """The HTTP status that an error of the client is about."""
+    found: int | None = getattr(getattr(error, "response", None), "status_code", None)
+    return found
 
 
 def web_trouble(url: str, error: Exception) -> TransferError:
     """What to tell of an error of the client, without its words: they hold addresses with UIDs."""
     from requests.exceptions import SSLError
 
-    if status := getattr(getattr(error, "response", None), "status_code", None):
+    if status := _status(error):
         how = f"answers HTTP status {status}"
     elif isinstance(error, SSLError):
         how = "makes no secure connection; is the authority of its certificate known here?"
