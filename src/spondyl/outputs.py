@@ -143,7 +143,11 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     spine = replace(described.to_spine(), mask=spine.mask, provenance=spine.provenance)
     with atomic_folder(folder) as new:
         files = write_files(
-            Subject(spine, described, volume, None if file is None else Path(file)), new, kinds
+            Subject(
+                spine, described, volume, None if file is None else Path(file), name=folder.resolve().name
+            ),
+            new,
+            kinds,
         )
         result = described.model_copy(update={"files": files})
         result.write(new / RESULT)

@@ -88,7 +88,14 @@ def rewrite(
         if kept is not None:
             write_mask(kept, new / MODEL_MASK)
         files = write_files(
-            Subject(spine, result, volume, place_of(folder, result, image), image is not None),
+            Subject(
+                spine,
+                result,
+                volume,
+                place_of(folder, result, image),
+                image is not None,
+                folder.resolve().name,
+            ),
             new,
             result.files,
         )

@@ -24,7 +24,7 @@ def results(tmp_path):
 
 
 def run(*words):
-    app([str(word) for word in words], result_action="return_value")
+    return app([str(word) for word in words], result_action="return_value")
 
 
 def test_predict_writes_what_is_asked_for_besides_the_usual(tmp_path, reader_model):
@@ -67,6 +67,17 @@ def test_all_results_to_another_folder(results, tmp_path):
         "b",
     ]
     assert not (results / "a" / "centroids.mrk.json").exists()
+
+
+def test_a_result_that_cannot_be_exported_is_told_of_and_the_others_are(results, capsys):
+    (results / "a" / "result.json").write_text("{}")
+    assert run("export", results, "--to", "csv") == 1
+    assert (results / "b" / "centroids.csv").is_file()
+    told = capsys.readouterr().err
+    assert str(results / "a" / "result.json") in told
+    assert "1 of 2 results could not be used" in told
+    (results / "b" / "result.json").write_text("{}")
+    assert run("export", results, "--to", "csv") == 2
 
 
 def test_no_result(tmp_path):

@@ -35,6 +35,15 @@ def test_a_tile_per_vertebra_with_its_points_in_its_colour(count):
     assert rows[-1] - rows[0] == pytest.approx(24 / 50 * 152, abs=6)
 
 
+def test_heights_can_be_read_on_bright_bone():
+    white = Volume(np.full((40, 40, 40), 2000, np.int16), SCAN.grid)
+    picture = np.asarray(
+        Image.open(io.BytesIO(landmarks_png(white, Morphometry((measured(),))))).convert("L")
+    )
+    middle = picture[70:82, 70:106]  # the height in the middle
+    assert (middle < 120).sum() > 20  # letters have a dark rim
+
+
 def test_nothing_measured_is_no_picture():
     assert landmarks_png(SCAN, Morphometry()) is None
     assert landmarks_png(SCAN, Morphometry((VertebraMeasures(20, {}),))) is None

@@ -148,7 +148,7 @@ def test_the_page_is_whole_and_loads_nothing(folder):
 
 
 def test_paper_says_the_same(folder):
-    assert pypdf.PdfReader(folder / "report.pdf").metadata.title == "scan.nii.gz"
+    assert pypdf.PdfReader(folder / "report.pdf").metadata.title == "scan"
     text = paper(folder / "report.pdf")
     for words in SAID:
         assert words in text
@@ -298,14 +298,61 @@ def test_the_command_writes_pages_and_lists_them(cohort, capsys):
         app(["report", str(cohort.parent / "scans")], result_action="return_value")
 
 
+def test_one_damaged_result_does_not_keep_the_others_from_their_reports(cohort, capsys):
+    assert app(["report", str(cohort)], result_action="return_value") == 1
+    told = capsys.readouterr()
+    assert "d_broken" in told.err
+    assert "1 of 4 results could not be used" in told.err
+    assert all((cohort / name / "report.html").is_file() for name in ("a_fine", "b_flagged", "c_unsure"))
+    assert "version 1 expected, found 99" in (cohort / "index.html").read_text("utf-8")
+    with pytest.raises(AnnotationError, match="found 99"):
+        app(["report", str(cohort / "d_broken")], result_action="return_value")
+
+
+def test_a_report_bears_the_name_of_its_result(tmp_path):
+    """Scans of public data sets are all called ct.nii.gz, in folders of their own."""
+    write_image(volume(), tmp_path / "s0001" / "ct.nii.gz")
+    write_outputs(
+        spine(), volume(), tmp_path / "out" / "s0001", file=tmp_path / "s0001" / "ct.nii.gz", also=("html",)
+    )
+    page = tmp_path / "out" / "s0001" / "report.html"
+    for _ in range(2):
+        assert "<h1>s0001</h1>" in page.read_text("utf-8")
+        assert "ct.nii.gz" in Reader(page.read_text("utf-8")).text
+        corrections.shift(page.parent, 1)
+    export_result(page.parent, ["html"], tmp_path, name="scan 7")
+    assert "<h1>scan 7</h1>" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_notes_keep_names_apart():
+    """Sentences that differ in a number are one note; those about other vertebrae are not."""
+    from spondyl.report.notes import Notes
+    from spondyl.result_measurements import MeasuredValue
+    from spondyl.result_parts import Remark
+
+    def value(*words):
+        return MeasuredValue(value=1, unit="deg", remarks=tuple(Remark(code="x", message=w) for w in words))
+
+    notes = Notes()
+    notes.of(value("Between T5 and T12.", "Voxels of 3.2 mm."), "curve T5–T12")
+    notes.of(value("Between T1 and T5.", "Voxels of 3.3 mm."), "curve T1–T5")
+    assert [note.text for note in notes.listed()] == [
+        "Between T5 and T12.",
+        "Voxels of 3.2 mm.",
+        "Between T1 and T5.",
+    ]
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 def test_a_browser_shows_and_sorts(cohort):
+    from PIL import Image
     from playwright.sync_api import sync_playwright
 
     app(["report", str(cohort / "b_flagged")], result_action="return_value")
+    Image.new("RGB", (1500, 200)).save(cohort / "a_fine" / "preview.png")  # a slab of a few slices
     asked = []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
@@ -313,6 +360,8 @@ def test_a_browser_shows_and_sorts(cohort):
         page.on("request", lambda request: asked.append(request.url[:5]))
         page.on("pageerror", lambda error: asked.append(str(error)))
         page.goto(write_cohort(cohort).as_uri())
+        small = page.locator("img.thumb").evaluate_all("all => all.map(x => [x.clientWidth, x.clientHeight])")
+        assert all(0 < width <= 160 and 0 < height <= 80 for width, height in small)
         names = page.locator("tbody td:nth-child(2)")
         assert names.all_inner_texts() == ["d_broken", "b_flagged", "c_unsure", "a_fine"]
         page.get_by_role("button", name="numbering").click()
@@ -323,7 +372,7 @@ def test_a_browser_shows_and_sorts(cohort):
         assert names.all_inner_texts() == ["d_broken", "c_unsure", "b_flagged", "a_fine"]
         page.get_by_role("link", name="b_flagged").last.click()
         page.wait_for_url("**/report.html")
-        assert page.get_by_role("heading", level=1).inner_text() == "b_flagged.nii.gz"
+        assert page.get_by_role("heading", level=1).inner_text() == "b_flagged"
         assert page.locator("figure img").evaluate("image => image.naturalWidth") > 300
         browser.close()
     assert set(asked) <= {"file:", "data:"}

@@ -69,7 +69,7 @@ def _interval(estimate: Estimate, unit: Unit) -> str:
 def parts_table(evaluation: Evaluation, title: str, parts: Mapping[str, Mapping[str, Estimate]]) -> Table:
     """One row per region or level; columns that are empty everywhere are left out."""
     keys = [key for key in PART_METRICS if any(scores[key].value is not None for scores in parts.values())]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", collapse_padding=True, pad_edge=False)
     table.add_column("", style="bold", min_width=3, no_wrap=True)
     table.add_column("true", justify="right", no_wrap=True)
     for key in keys:  # a narrow terminal breaks the headings, never the names and numbers

@@ -18,9 +18,10 @@ def export(
     deidentify: Path | None = None,
     dates: Literal["remove", "shift", "keep"] = "remove",
     overwrite: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
+) -> int:
     """Write results in the formats of other programs.
 
+    Exit code 0: all results written; 1: some could not be; 2: none could.
     Formats: mask, nrrd, totalsegmentator, centroids, mrk, csv, lml, stl, ply, gltf, preview, html,
     pdf, dicom-seg, dicom-labelmap, dicom-sr, rtstruct. Several are separated by commas.
 
@@ -38,6 +39,7 @@ def export(
     """
     from rich.console import Console
 
+    from spondyl.cli._results import for_each_result
     from spondyl.export import chosen_formats
     from spondyl.export.convert import check_deidentified, export_result
     from spondyl.outputs import result_folders
@@ -47,13 +49,16 @@ def export(
     if deidentify is not None:
         check_deidentified(kinds, output)  # before a secret is made for nothing
     secret = _secret(deidentify)
-    for folder in folders:
+
+    def write(folder: Path) -> None:
         target = output if output is None or folder == results else output / folder.name
         written = export_result(
             folder, kinds, target, series=series, secret=secret, dates=dates, overwrite=overwrite
         )
         for path in written.values():
             Console().print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+    return for_each_result(folders, write)
 
 
 def _secret(file: Path | None) -> bytes | None:

@@ -21,7 +21,7 @@ __all__ = ["check_deidentified", "export_result"]
 logger = logging.getLogger(__name__)
 
 
-def export_result(
+def export_result(  # noqa: PLR0913 - what to write is chosen piece by piece
     folder: Path | str,
     kinds: Iterable[str],
     to: Path | str | None = None,
@@ -31,6 +31,7 @@ def export_result(
     secret: bytes | None = None,
     dates: "Dates" = "remove",
     overwrite: bool = False,
+    name: str | None = None,
 ) -> dict[str, Path]:
     """Write a result in further formats.
 
@@ -45,6 +46,7 @@ def export_result(
         secret: Removes the patient's identity from DICOM objects, see :func:`spondyl.dicom.deidentify`.
         dates: What becomes of dates then.
         overwrite: Replace files that the result does not list.
+        name: What reports call the scan; by default the name of ``folder``.
 
     Returns:
         Kind to file or folder written. Where no vertebra was found, kinds that cannot be empty are left
@@ -77,7 +79,9 @@ def export_result(
             raise OutputError(f"{path}: exists; --overwrite replaces it")
     scan = scan_of(folder, result, image) if drawn else None
     named = series or image
-    subject = Subject(spine, result, scan, place_of(folder, result, named), named is not None)
+    subject = Subject(
+        spine, result, scan, place_of(folder, result, named), named is not None, name or folder.resolve().name
+    )
     for kind in kinds:
         if lack := FORMATS[kind].lacks(subject):
             logger.warning("%s: %s, so no %s is written", folder, lack, paths.pop(kind).name)

@@ -28,6 +28,8 @@ class Subject:
         scan: The scan in HU; ``None`` where it is not at hand.
         file: Where the scan lies, if that is known; DICOM objects refer to the images of its series.
         named: Somebody said so; otherwise the result remembers it.
+        name: What reports call the scan: many are files of one name in folders of their own. ``None``: as
+            its file.
     """
 
     spine: Spine
@@ -35,6 +37,7 @@ class Subject:
     scan: Volume | None = None
     file: Path | None = None
     named: bool = False
+    name: str | None = None
 
     @property
     def grid(self) -> Grid:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.report.style import ACCENT, LIGHT, bone_window, label_colour, text_colour
+from spondyl.report.style import ACCENT, LIGHT, bone_window, label_colour, rim, text_colour
 from spondyl.report.surface import Surface
 from spondyl.spine import Spine
 
@@ -100,9 +100,7 @@ def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
     left = surface.extent_mm[0]
     length = 50.0 if right - left > 120 else 20.0
     x, y = right - 6, foot + 0.02 * (head - foot) + 4
-    from matplotlib.patheffects import withStroke
-
-    rim = [withStroke(linewidth=3.5, foreground="#000000b0")]
+    dark = rim(3.5)
     axes.plot(
         [x, x - length],
         [y, y],
@@ -110,7 +108,7 @@ def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
         linewidth=2,
         solid_capstyle="butt",
         zorder=6,
-        path_effects=rim,
+        path_effects=dark,
     )
     axes.text(
         x - length / 2,
@@ -121,14 +119,12 @@ def draw_scale_bar(axes: "Axes", surface: Surface) -> None:
         ha="center",
         va="bottom",
         zorder=6,
-        path_effects=rim,
+        path_effects=dark,
     )
 
 
 def draw_directions(axes: "Axes", surface: Surface) -> None:
     """The side of the patient at the left and right edge: A/P or R/L."""
-    from matplotlib.patheffects import withStroke
-
     letters = ("A", "P") if surface.plane == "sagittal" else ("R", "L")
     for letter, x, align in zip(letters, (0.015, 0.985), ("left", "right"), strict=True):
         axes.text(
@@ -141,5 +137,5 @@ def draw_directions(axes: "Axes", surface: Surface) -> None:
             ha=align,
             va="center",
             zorder=6,
-            path_effects=[withStroke(linewidth=3, foreground="#000000b0")],
+            path_effects=rim(),
         )

@@ -26,7 +26,7 @@ def write_html(subject: Subject, path: Path | str) -> None:
     """
     template = environment().get_template("scan.html.j2")
     text = template.render(
-        sheet=Sheet.of(subject.result),
+        sheet=Sheet.of(subject.result, subject.name),
         picture=_base64(subject.preview_png),
         landmarks=_base64(subject.landmarks_png),
         disclaimer=DISCLAIMER,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from spondyl.report.style import DARK, DPI, bone_window, new_figure, text_colour
+from spondyl.report.style import DARK, DPI, bone_window, new_figure, rim, text_colour
 from spondyl.report.surface import sample
 from spondyl.volume import Volume
 
@@ -103,7 +103,9 @@ def _draw(axes: "Axes", scan: Volume, vertebra: "VertebraMeasures") -> None:
         value = vertebra.values[f"height_{place}"].value
         if value is not None:
             x, y = ends.mean(axis=0)
-            axes.text(x, y, f"{value:.0f}", color="white", fontsize=7, ha="center", va="center")
+            axes.text(
+                x, y, f"{value:.0f}", color="white", fontsize=7, ha="center", va="center", path_effects=rim()
+            )
     axes.text(
         0.03, 0.96, name_of(vertebra.label), transform=axes.transAxes, color=colour, fontsize=10,
         fontweight="bold", va="top",

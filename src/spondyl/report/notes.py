@@ -9,6 +9,7 @@ from spondyl.result_parts import Remark
 __all__ = ["Note", "Notes"]
 
 _MARKS = "abcdefghijklmnopqrstuvwxyz"
+_NUMBER = re.compile(r"(?<![A-Z\d.])\d+(\.\d+)?")  # T4 and T12 are names: sentences about them differ
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Notes:
 
     def _mark(self, remark: Remark, place: str) -> str:
         text = _general(remark.message, place)
-        key = re.sub(r"\d+(\.\d+)?", "#", text)
+        key = _NUMBER.sub("#", text)
         _, places = self._said.setdefault(key, (text, []))
         if place not in places:
             places.append(place)

@@ -38,7 +38,7 @@ def write_pdf(subject: Subject, path: Path | str) -> None:
             "PDF reports need reportlab; install it with: pip install 'spondyl[report]'"
         ) from None
     _load_fonts()
-    sheet = Sheet.of(subject.result)
+    sheet = Sheet.of(subject.result, subject.name)
     stream = io.BytesIO()
     margin = _MARGIN_MM * mm
     document = SimpleDocTemplate(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import isotonic_regression
 
 from spondyl.report.canvas import draw_directions, draw_mask, draw_scale_bar, draw_surface, mark_centroids
-from spondyl.report.style import ACCENT, FAINT, LIGHT, label_colour, new_figure, save, text_colour
+from spondyl.report.style import ACCENT, FAINT, LIGHT, label_colour, new_figure, rim, save, text_colour
 from spondyl.report.surface import Surface, cut, view_box, without_air
 from spondyl.report.words import compared, found, remarks, wrapped
 from spondyl.spine import Spine, Vertebra
@@ -223,7 +223,11 @@ def _draw_words(figure: "Figure", layout: _Layout, spine: Spine, truth: Spine | 
         figure.text(left, top, title, color=LIGHT, fontsize=11, fontweight="bold", va="center")
     figure.text(1 - left, top, found(spine), color=FAINT, fontsize=10, ha="right", va="center")
     if len(spine) == 0 and truth is None:
-        figure.text(0.5, 0.5, "no vertebra found", color=ACCENT, fontsize=15, fontweight="bold", ha="center")
+        middle = (layout.footer + 0.7 * layout.height) / height  # above the letters of the directions
+        figure.text(
+            0.5, middle, "no vertebra found", color=ACCENT, fontsize=15, fontweight="bold", ha="center",
+            path_effects=rim(),
+        )  # fmt: skip
     colour = REMARK if truth is None else FAINT
     for number, line in enumerate(layout.lines):
         y = layout.footer - FOOTER_PX / 2 - LINE_PX * number

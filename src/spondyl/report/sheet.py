@@ -56,8 +56,8 @@ class Sheet:
     history: tuple[str, ...]
 
     @classmethod
-    def of(cls, result: Result) -> "Sheet":
-        """Put a result into words."""
+    def of(cls, result: Result, name: str | None = None) -> "Sheet":
+        """Put a result into words, under a name; by default that of the scan's file."""
         notes = Notes()
         tables = (
             vertebra_table(result, notes),
@@ -66,7 +66,7 @@ class Sheet:
             numbering_table(result),
         )
         return cls(
-            title=result.scan.file or "Scan",
+            title=name or result.scan.file or "Scan",
             lead=_lead(result),
             flags=flag_lines(result),
             tables=tuple(table for table in tables if table.rows),

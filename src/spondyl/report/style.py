@@ -15,6 +15,7 @@ from spondyl.io.atomic import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import AbstractPathEffect
 
 __all__ = [
     "ACCENT",
@@ -27,6 +28,7 @@ __all__ = [
     "bone_window",
     "label_colour",
     "new_figure",
+    "rim",
     "save",
     "text_colour",
     "tidy",
@@ -74,6 +76,13 @@ def text_colour(label: int) -> Colour:
     """The label's colour, lightened until it can be read on a dark ground."""
     hue, saturation, value = colorsys.rgb_to_hsv(*label_colour(label))
     return colorsys.hsv_to_rgb(hue, min(saturation, 0.55), max(value, 1.0))
+
+
+def rim(width: float = 3.0) -> "list[AbstractPathEffect]":
+    """A dark rim around letters and lines, so that they can be read on bright bone; width in points."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="#000000b0")]
 
 
 def new_figure(width_px: float, height_px: float, *, dark: bool = False) -> "Figure":

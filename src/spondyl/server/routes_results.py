@@ -149,7 +149,7 @@ def _export(case: str, kinds: tuple[str, ...], here: Context) -> Path:
             result = Result.read(files.result / "result.json")
             whole = factors_of(result.grid, here.settings.max_display_voxels) == (1, 1, 1)
             image = files.image if whole else None
-            export_result(files.result, kinds, folder, image=image, series=files.sent)
+            export_result(files.result, kinds, folder, image=image, series=files.sent, name=result.scan.file)
             result.write(Path(folder) / "result.json")
         with writing_zip(here.data, packed=True) as (bundle, path):
             for written in sorted(Path(folder).rglob("*")):
