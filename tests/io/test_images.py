@@ -182,6 +182,22 @@ def test_without_any_orientation_nibabel_is_followed_with_a_warning(tmp_path, ca
     assert "no orientation" in caplog.text
 
 
+def test_two_orientations_that_disagree_are_remarked(tmp_path):
+    """Left and right by the one are right and left by the other, and a spine shows neither."""
+    affine = np.diag([1.0, 1, 2, 1])
+    path = nifti(tmp_path / "a.nii", CT.data, affine)
+    assert read_image(path).remarks == ()
+    for turned, doubtful in ((np.diag([-1, 1, 2, 1]), True), (affine + np.eye(4, k=3) * 30, False)):
+        image = nib.Nifti1Image(CT.data, affine)
+        image.set_sform(affine, 1)
+        image.set_qform(turned, 1)
+        nib.save(image, path)
+        volume = read_image(path)
+        assert volume.grid.codes == "RAS"
+        assert [remark.code for remark in volume.remarks] == ["orientation_doubtful"] * doubtful
+        assert all("RAS (sform) and LAS (qform)" in remark.message for remark in volume.remarks)
+
+
 def test_partly_missing_values_become_air_with_a_warning(tmp_path, caplog):
     data = CT.data.astype(np.float32)
     data[0, 0, :3] = np.nan, np.inf, -np.inf

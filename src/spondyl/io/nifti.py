@@ -8,6 +8,7 @@ error unless the header holds a full matrix (sform), which makes the voxel size 
 import gzip
 import logging
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from spondyl.errors import ImageError
+from spondyl.flag import Flag
 from spondyl.io.atomic import atomic_path
 from spondyl.io.checks import NO_ORIENTATION, check_shape, check_size, checked_grid
 from spondyl.io.nifti_voxels import read_scaled
@@ -30,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 _LONGEST_HEADER = 2**26
 """Bytes that a header with its extensions can have before it is taken for damaged."""
+
+_SAME_WAY = 0.7
+"""Cosine of the angle between an axis by the sform and by the qform; below it they run different ways."""
 
 _COMPRESSION = 2
 """Gzip level; 6 makes a CT 8 % smaller and takes seven times as long."""
@@ -70,7 +75,7 @@ def read_nifti(path: Path, *, ct: bool = False) -> Volume:
         raise ImageError(f"{path}: {shape} voxels do not fit into memory") from None
     except _READ_ERRORS as error:
         raise ImageError(f"{path}: truncated or damaged ({error}); copy or download it again") from error
-    return Volume(data, grid, () if _is_oriented(header) else (NO_ORIENTATION,))
+    return Volume(data, grid, tuple(_remarks(header)))
 
 
 def write_nifti(volume: Volume, path: Path) -> None:
@@ -172,6 +177,25 @@ def _has_sform(header: _Header) -> bool:
 def _is_oriented(header: _Header) -> bool:
     """Whether the header says which way the axes run."""
     return _has_sform(header) or bool(header["qform_code"] > 0)
+
+
+def _remarks(header: _Header) -> Iterator[Flag]:
+    """Doubts about the orientation: the header tells none, or two, of which nobody knows the right one."""
+    if not _is_oriented(header):
+        yield NO_ORIENTATION
+    elif _has_sform(header) and header["qform_code"] > 0:
+        try:
+            matrices = header.get_sform()[:3, :3], header.get_qform()[:3, :3]
+        except (HeaderDataError, ValueError):  # the quaternion, which is not needed, is damaged
+            return
+        followed, other = (matrix / np.maximum(np.linalg.norm(matrix, axis=0), 1e-9) for matrix in matrices)
+        if (np.sum(followed * other, axis=0) < _SAME_WAY).any():
+            codes = ["".join(map(str, nib.aff2axcodes(nib.affines.from_matvec(m)))) for m in matrices]
+            yield Flag(
+                "orientation_doubtful",
+                f"The file tells two orientations, {codes[0]} (sform) and {codes[1]} (qform); the sform was"
+                " followed. If that is wrong, left and right may be swapped.",
+            )
 
 
 def _offset(path: Path, header: _Header) -> int:
