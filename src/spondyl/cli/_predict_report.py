@@ -88,7 +88,8 @@ class Report:
         from rich.text import Text
 
         how = f"in {record.seconds:.1f} s" if record.status == "done" else f"({record.message})"
-        title = f"{record.name}: {len(record.vertebrae)} vertebrae {how}"
+        count = len(record.vertebrae)
+        title = f"{record.name}: {count} {'vertebra' if count == 1 else 'vertebrae'} {how}"
         if self._pace.count <= _FEW:
             self._console.print(_table(result, title) if result.vertebrae else Text(title, "bold"))
             for line in _remarks(result):

@@ -40,7 +40,7 @@ def measure(  # noqa: PLR0913 - options of a command
         plots: Folder for the box plot.
         save_predictions: Also write mask.nii.gz, centroids.json and preview.png per scan.
         engine: What runs the networks.
-        precision: bf16 is about twice as fast where the processor knows it, and less exact.
+        precision: bf16 saves about a quarter of the time where the processor knows it, and is less exact.
         threads: CPU threads (default: all).
     """
     from spondyl.batch.job import choose_model

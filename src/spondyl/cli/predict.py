@@ -56,7 +56,7 @@ def predict(  # noqa: PLR0913 - options of a command
         identification: Model folder of the identification stage alone.
         segmentation: Model folder of the segmentation stage alone; may go with the other two.
         engine: What runs the networks.
-        precision: bf16 is about twice as fast where the processor knows it, and less exact.
+        precision: bf16 saves about a quarter of the time where the processor knows it, and is less exact.
         workers: Processes that each predict scans of their own (default: one; with --ray: as many as the
             cluster has room for).
         threads: CPU threads of a worker (default: all cores, divided among the workers; with --ray: one).
