@@ -68,6 +68,21 @@ def test_upside_down_is_seen_in_the_spacing_alone(upright):
     assert list(codes(checked(replace(spine, mask=None), image))) == ["orientation_doubtful"]
 
 
+@pytest.mark.parametrize(("behind_mm", "doubtful"), [(9.0, False), (6.5, True)])
+def test_arches_hardly_behind_the_bodies(behind_mm, doubtful):
+    """As masks of the network show them where front and back are swapped; upright there is 9 mm and more."""
+    grid = Grid.from_spacing((20, 60, 100), (1, 1, 1))
+    data, points = np.zeros(grid.shape, np.uint8), {}
+    for place, label in enumerate(range(20, 23)):
+        middle = 80 - 30 * place
+        points[label] = (10, 40, middle)
+        back = round(40 - 2 * behind_mm)
+        data[4:16, back:41, middle - 8 : middle + 8] = label
+    spine = Spine.from_centroids(points, Volume(data, grid))
+    found = codes(checked(spine, Volume(np.full(grid.shape, 40, np.int16), grid)))
+    assert ("orientation_doubtful" in found) == doubtful
+
+
 def test_a_spine_across_the_scan(upright):
     points = upright.spine.centroids_mm[:, [2, 1, 0]]
     points[:, 2] = -np.arange(len(points))  # still named from top to bottom

@@ -16,7 +16,7 @@ __all__ = ["check_visibility"]
 
 _LEAST_MM2: Final = 40.0  # of a cut face; less is a mask that just touches the border
 _LEAST_SHARE: Final = 0.25
-"""Of the neighbours' volume; 30 real scans show 0.30 and more (cut ends, C1), and less where nothing is."""
+"""Of the neighbours' volume; real scans show 0.32 and more (cut ends, C1), and less where nothing is."""
 
 _CUT: Final = Flag("partly_visible", "The border of the scan cuts this vertebra.")
 _NO_MASK: Final = Flag("mask_missing", "No voxel of the mask belongs to this vertebra.")
