@@ -1,5 +1,7 @@
 """Frames, angles and densities of shapes whose answer is known by construction."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -90,6 +92,44 @@ def test_lordosis():
     assert found.angles["lumbar_lordosis_l1_l5"].value == pytest.approx(28, abs=1.5)
     assert found.angles["lumbar_lordosis_l1_s1"].refused.code == "neighbour_missing"
     assert found.angles["thoracic_kyphosis_t4_t12"].refused.message.startswith("T4")
+
+
+def test_endplates_that_are_not_seen_whole_make_no_angles():
+    """In front of the middle block nothing tells bone from disc: no heights, and no curve either."""
+    volume, spine = blocks([12, 0, -10])
+    data = volume.data.copy()
+    data[:, 60:, 40:90] = SOFT
+    found = measure(Volume(data, volume.grid), spine)
+    assert found["L2"]["height_middle"].refused.code == "endplate_incomplete"
+    assert found.angles["coronal_cobb"].refused.code == "neighbour_missing"
+    volume, spine = blocks([-14, -6, 0, 6, 14], lean_axis=1)
+    for shown, code in ((60, None), (58, "endplate_incomplete")):  # most of L5's lower endplate, or less
+        data = volume.data.copy()
+        data[:, shown:, :50] = SOFT
+        refused = measure(Volume(data, volume.grid), spine).angles["lumbar_lordosis_l1_l5"].refused
+        assert (refused and refused.code) == code
+    assert refused.message.startswith("L5: ")
+
+
+def test_endplates_that_cross_are_given_up(monkeypatch):
+    """Seen 17 mm too high, across a disc of 16 mm: which of both endplates is wrong, nobody knows."""
+    from spondyl.morphometry import assemble
+
+    seen = assemble.examine
+
+    def examine(*words):
+        found = seen(*words)
+        if found.shape.label != 22:
+            return found
+        frame = replace(found.shape.frame, origin_mm=np.add(found.shape.frame.origin_mm, (0, 0, 17)))
+        return replace(found, shape=replace(found.shape, frame=frame))
+
+    monkeypatch.setattr(assemble, "examine", examine)
+    found = measure(*blocks([0, 0, 0, 0]))
+    refused = [row["height_anterior"].refused for row in found.vertebrae]
+    assert [flag and flag.code for flag in refused] == [None, *["endplate_incomplete"] * 2, None]
+    assert found.disc("L2", "L3")["height_anterior"].refused.code == "endplate_not_found"
+    assert found.disc("L1", "L2")["height_anterior"].value == pytest.approx(16, abs=0.8)
 
 
 @settings(deadline=None, max_examples=30)

@@ -11,7 +11,8 @@ import numpy as np
 
 from spondyl.anatomy import ORDER, RANK, label_of, name_of
 from spondyl.morphometry.endplates import Endplate
-from spondyl.morphometry.heights import plate_sd_mm
+from spondyl.morphometry.gates import NO_CORNERS
+from spondyl.morphometry.heights import plate_sd_mm, shows_its_lean
 from spondyl.morphometry.result import Curve, Measurement
 from spondyl.morphometry.shape import Shape
 from spondyl.spine import Flag
@@ -55,8 +56,10 @@ def _sagittal(
         label = label_of(str(name))
         shape = shapes.get(label)
         plate = None if shape is None else getattr(shape, str(side))
-        if shape is None or plate is None:
-            reason = reasons.get(label) or Flag("neighbour_missing", "It is not among the vertebrae found.")
+        if shape is None or plate is None or not shows_its_lean(shape, plate):
+            reason = NO_CORNERS if shape is not None else reasons.get(label)
+            if reason is None:
+                return Measurement.refusal("deg", Flag("neighbour_missing", f"{name} was not found."))
             return Measurement.refusal("deg", Flag(reason.code, f"{name}: {reason.message}"))
         tilts.append(_tilt(shape, plate, 1))
         variances.append(_tilt_sd(shape, plate, shape.walls.depth) ** 2)
@@ -77,10 +80,7 @@ def coronal_curves(shapes: Mapping[int, Shape]) -> tuple[Measurement, tuple[Curv
     labels = [
         label
         for label in ORDER
-        if label in shapes
-        and _TOP <= RANK[label] <= _BOTTOM
-        and shapes[label].upper is not None
-        and shapes[label].lower is not None
+        if label in shapes and _TOP <= RANK[label] <= _BOTTOM and _shows_both(shapes[label])
     ]
     if len(labels) < 3:
         return Measurement.refusal("deg", _TOO_FEW), ()
@@ -108,6 +108,10 @@ def _largest(labels: Sequence[int], shapes: Mapping[int, Shape]) -> Curve:
     ends = Flag("end_vertebrae", f"Between {name_of(top)} and {name_of(bottom)}.")
     measurement = Measurement(abs(angle), "deg", float(np.sqrt(variance)), remarks=(ends, *remarks))
     return Curve(top, bottom, measurement, "left" if angle > 0 else "right")
+
+
+def _shows_both(shape: Shape) -> bool:
+    return all(plate is not None and shows_its_lean(shape, plate) for plate in (shape.lower, shape.upper))
 
 
 def _plate(shape: Shape, side: str) -> Endplate:

@@ -1,6 +1,6 @@
 """All measurements of one scan."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Final
@@ -13,7 +13,7 @@ from spondyl.label_boxes import label_boxes
 from spondyl.morphometry import gates
 from spondyl.morphometry.angles import coronal_curves, sagittal_angles
 from spondyl.morphometry.density import CONTRAST
-from spondyl.morphometry.discs import measure_disc, refused_disc
+from spondyl.morphometry.discs import cross, measure_disc, refused_disc
 from spondyl.morphometry.endplates import Edge
 from spondyl.morphometry.examine import Examined, examine
 from spondyl.morphometry.frame import spine_directions
@@ -85,6 +85,8 @@ def measure(
         found[vertebra.label] = examine(volume, spine.mask, box, vertebra, direction, edge)
         if progress is not None:
             progress(done, len(spine))
+    pairs = [(a.label, b.label) for a, b in pairwise(spine) if _adjacent(a, b)]
+    found = _without_crossings(found, pairs)
     losses = height_losses({label: e.heights for label, e in found.items() if e.heights is not None})
     shapes = {label: e.shape for label, e in found.items() if e.shape is not None}
     reasons = {label: e.reason for label, e in found.items() if e.reason is not None}
@@ -92,7 +94,7 @@ def measure(
     contrast = any(e.contrast for e in found.values())
     return Morphometry(
         tuple(_vertebra(label, e, losses.get(label), contrast=contrast) for label, e in found.items()),
-        tuple(_disc(a.label, b.label, found) for a, b in pairwise(spine) if _adjacent(a, b)),
+        tuple(_disc(above, below, found) for above, below in pairs),
         {"coronal_cobb": cobb, **sagittal_angles(shapes, reasons)},
         curves,
     )
@@ -104,6 +106,18 @@ def _boxes(spine: Spine) -> dict[int, Box]:
         return {}
     boxes = label_boxes(spine.mask.data.astype(np.uint8, copy=False), max(NAMES))
     return {label: box for label in spine.labels if (box := boxes[label - 1]) is not None}
+
+
+def _without_crossings(
+    found: Mapping[int, Examined], pairs: Iterable[tuple[int, int]]
+) -> dict[int, Examined]:
+    """The same without endplates that cross their neighbour's; which of the two is wrong, nobody knows."""
+    kept = dict(found)
+    for above, below in pairs:
+        upper, lower = found[above].shape, found[below].shape
+        if upper is not None and lower is not None and cross(upper, lower):
+            kept[above], kept[below] = kept[above].without("lower"), kept[below].without("upper")
+    return kept
 
 
 def _vertebra(label: int, found: Examined, loss: Loss | None, *, contrast: bool) -> VertebraMeasures:

@@ -5,12 +5,14 @@ from typing import Final
 
 import numpy as np
 
+from spondyl.morphometry.endplates import Endplate
+from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.heights import PLACES, is_whole, landmark_mm, plate_sd_mm
 from spondyl.morphometry.result import Measurement
 from spondyl.morphometry.shape import Shape
 from spondyl.spine import Flag
 
-__all__ = ["DISC_VALUES", "measure_disc", "refused_disc"]
+__all__ = ["DISC_VALUES", "cross", "measure_disc", "refused_disc"]
 
 DISC_VALUES: Final = {
     "height_anterior": "mm",
@@ -28,6 +30,18 @@ def refused_disc(reason: Flag) -> dict[str, Measurement]:
     return {name: Measurement.refusal(unit, reason) for name, unit in DISC_VALUES.items()}
 
 
+def cross(above: Shape, below: Shape) -> bool:
+    """Whether the endplates that face each other cross, so that one of them lies on the other vertebra.
+
+    Where a disc is thinner than the scan can tell, both vertebrae see one bright line, and each takes it for
+    its own.
+    """
+    ceiling, floor = above.lower, below.upper
+    if ceiling is None or floor is None or not (is_whole(above, ceiling) and is_whole(below, floor)):
+        return False
+    return bool((_gaps(above, ceiling, below, floor)[0] < 0).any())
+
+
 def measure_disc(above: Shape, below: Shape) -> Mapping[str, Measurement]:
     """Distances between the endplates that face each other, and the angle between them.
 
@@ -41,22 +55,26 @@ def measure_disc(above: Shape, below: Shape) -> Mapping[str, Measurement]:
     ceiling, floor = above.lower, below.upper
     if ceiling is None or floor is None or not (is_whole(above, ceiling) and is_whole(below, floor)):
         return refused_disc(_NO_DISC)
-    normals = above.normal_mm(ceiling), below.normal_mm(floor)
-    up = normals[0] + normals[1]
-    up /= np.linalg.norm(up)
-    gaps = [
-        float((landmark_mm(above, ceiling, place) - landmark_mm(below, floor, place)) @ up)
-        for place in PLACES
-    ]
-    sd = float(np.hypot(plate_sd_mm(above, ceiling), plate_sd_mm(below, floor)))
-    if not np.isfinite(gaps).all() or min(gaps) < -2 * sd:  # endplates that cross are not those of a disc
+    gaps, up = _gaps(above, ceiling, below, floor)
+    if not (gaps >= 0).all():  # NaN too
         return refused_disc(_NO_DISC)
-    names = [f"height_{place}" for place in PLACES]
-    values = {name: Measurement(max(gap, 0.0), "mm", sd) for name, gap in zip(names, gaps, strict=True)}
+    sd = float(np.hypot(plate_sd_mm(above, ceiling), plate_sd_mm(below, floor)))
+    values = {
+        f"height_{place}": Measurement(float(gap), "mm", sd) for place, gap in zip(PLACES, gaps, strict=True)
+    }
     front = above.frame.front
+    normals = above.normal_mm(ceiling), below.normal_mm(floor)
     tilts = [np.degrees(np.arctan2(normal @ front, normal @ up)) for normal in normals]
     depth = 0.84 * (above.walls.depth + below.walls.depth) / 2
     values["wedge"] = Measurement(
         float(tilts[1] - tilts[0]), "deg", float(np.degrees(np.sqrt(2) * sd / depth))
     )
     return values
+
+
+def _gaps(above: Shape, ceiling: Endplate, below: Shape, floor: Endplate) -> tuple[FloatArray, FloatArray]:
+    """Distances ``(3,)`` at :data:`PLACES`, mm (NaN: not known), and the bisector they run along."""
+    up = above.normal_mm(ceiling) + below.normal_mm(floor)
+    up /= np.linalg.norm(up)
+    gaps = [(landmark_mm(above, ceiling, place) - landmark_mm(below, floor, place)) @ up for place in PLACES]
+    return np.array(gaps), up

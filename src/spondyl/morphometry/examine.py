@@ -1,7 +1,7 @@
 """One vertebra: what it shows, or why it shows nothing."""
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from spondyl.anatomy import Region, label_of
 from spondyl.morphometry import gates
@@ -41,6 +41,13 @@ class Examined:
     density: Measurement | None = None
     volume: Measurement | None = None
     contrast: bool = False
+
+    def without(self, side: Literal["lower", "upper"]) -> "Examined":
+        """The same without an endplate that turned out to be another vertebra's."""
+        if self.shape is None:
+            return self
+        shape = replace(self.shape, lower=None) if side == "lower" else replace(self.shape, upper=None)
+        return replace(self, reason=self.reason or gates.NO_CORNERS, shape=shape, heights=None)
 
 
 def examine(

@@ -9,7 +9,16 @@ from spondyl.morphometry.endplates import Endplate
 from spondyl.morphometry.frame import FloatArray
 from spondyl.morphometry.shape import Shape
 
-__all__ = ["PLACES", "Heights", "body_heights", "is_whole", "landmark_mm", "landmarks_mm", "plate_sd_mm"]
+__all__ = [
+    "PLACES",
+    "Heights",
+    "body_heights",
+    "is_whole",
+    "landmark_mm",
+    "landmarks_mm",
+    "plate_sd_mm",
+    "shows_its_lean",
+]
 
 PLACES: Final = {"anterior": 0.92, "middle": 0.5, "posterior": 0.08}
 """Where heights are taken: share of the body's depth from its back wall, on the midline.
@@ -20,6 +29,7 @@ _SD_FLOOR_MM: Final = 0.3
 _SD_PER_SPACING: Final = 0.13  # of the voxel size along the vertebra; both from phantoms
 _TALLEST: Final = 1.35  # front or middle against the median; fractures make the back the tallest
 _TALLEST_BACK: Final = 1.8  # the back against the second; a wedge of grade 3 has lost 40 % in front
+_MOST_SEEN: Final = 0.8  # share of all columns from which a plane can be laid without the landmarks
 _LEAST_SEEN: Final = 0.5  # share of the columns around a landmark that must show the endplate
 _MOST_APART_MM: Final = 5.0  # between the distances of the three landmarks from the mask's surface
 _INDEPENDENT: Final = 12.0  # points that a local height effectively averages
@@ -109,9 +119,24 @@ def body_heights(shape: Shape) -> Heights | None:
 
 def is_whole(shape: Shape, plate: Endplate) -> bool:
     """Whether the CT shows an endplate at all three landmarks, and of about the mask's shape."""
-    walls = shape.walls
-    places = [(float(walls.centre[0]), walls.back + share * walls.depth) for share in PLACES.values()]
+    places = _places(shape)
     if min(plate.seen_at(*place) for place in places) < _LEAST_SEEN:
         return False
-    outside = [plate.outside_mask_at(*place) for place in places]
-    return bool(np.ptp(outside) <= _MOST_APART_MM)
+    return bool(np.ptp([plate.outside_mask_at(*place) for place in places]) <= _MOST_APART_MM)
+
+
+def shows_its_lean(shape: Shape, plate: Endplate) -> bool:
+    """Whether the CT shows enough of an endplate to tell how it leans: the landmarks, or most of it.
+
+    The plane of best fit forgives a landmark that is not seen, such as the back of the sacrum's, where the
+    rest is.
+    """
+    outside = [plate.outside_mask_at(*place) for place in _places(shape)]
+    near = bool(np.nanmax(outside) - np.nanmin(outside) <= _MOST_APART_MM)
+    return is_whole(shape, plate) or (plate.seen >= _MOST_SEEN and near)
+
+
+def _places(shape: Shape) -> list[tuple[float, float]]:
+    """Where the landmarks are on an endplate: mm right and front."""
+    walls = shape.walls
+    return [(float(walls.centre[0]), walls.back + share * walls.depth) for share in PLACES.values()]
