@@ -1,6 +1,7 @@
 """Runs in this process: what is written, skipped, refused, tried again, and left alone."""
 
 import json
+import shutil
 from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
@@ -166,6 +167,23 @@ def test_a_scan_that_could_not_be_read_is_tried_again_by_itself(run, scan_file, 
     with monkeypatch.context() as patch:
         patch.setattr(Scan, "sha256", refused)
         assert [record.status for record in run(scans)] == ["failed"]
+    assert [record.status for record in run(scans)] == ["done"]
+
+
+def test_a_known_scan_that_cannot_be_read_today_is_tried_again_by_itself(
+    run, scan_file, tmp_path, monkeypatch
+):
+    """What an earlier run knew of its content does not make it the scan's own fault."""
+    scans = [Scan("scan", scan_file)]
+    run(scans)
+    shutil.rmtree(tmp_path / "out" / "scan")  # its result is wanted anew
+    with monkeypatch.context() as patch:
+
+        def no_permission(path):
+            raise ImageError(f"{path}: cannot be read: Permission denied")
+
+        patch.setattr("spondyl.batch.scans._sha256", no_permission)
+        assert [record.kind for record in run(scans)] == ["ImageError"]
     assert [record.status for record in run(scans)] == ["done"]
 
 

@@ -4,12 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from spondyl.batch import RayCluster, read_manifest
+from spondyl.batch.executors.cluster import _Crew
 from spondyl.errors import MissingDependencyError
 from spondyl.result import read_result
 
@@ -44,6 +47,54 @@ def test_a_lost_node_costs_no_scan(many_scans, reader_model, tmp_path):
     for scan in scans:
         assert read_result(tmp_path / "out" / scan.name, mask=True).names == ("L1", "L2", "S1")
     assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.suffix != ".jsonl") == names
+
+
+class _FakeRay:
+    """As much of ray as one actor needs whose work never ends."""
+
+    class RayError(Exception):
+        pass
+
+    class RayTaskError(RayError):
+        pass
+
+    def __init__(self):
+        self.exceptions = self
+        self.killed = False
+
+    def remote(self, **_):
+        call = SimpleNamespace(remote=lambda *_: object())
+        return lambda _: SimpleNamespace(remote=lambda _: SimpleActor(call, call))
+
+    def wait(self, answers, *, num_returns, timeout):
+        assert num_returns == 1
+        assert timeout is not None
+        return (answers[:1] if self.killed else [], [])
+
+    def get(self, _):
+        raise self.RayError("gone")
+
+    def kill(self, _):
+        self.killed = True
+
+
+@dataclass(frozen=True, eq=False)
+class SimpleActor:
+    """Its methods can be called from afar."""
+
+    load: object
+    process: object
+
+
+def test_an_actor_that_is_overdue_is_ended_and_says_why():
+    crew = _Crew(_FakeRay(), {}, None)
+    crew.hire()
+    (actor,) = crew._waiting
+    crew.ready.append(actor)
+    assert crew.hear(0.1) == (None, None)
+    crew.end_overdue(actor, "not done after 5 s")
+    assert crew.hear(0.0) == (actor, "not done after 5 s")
+    assert crew.dismiss(actor)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -61,6 +61,30 @@ def test_the_scans_of_a_dead_worker_are_tried_again_alone():
     assert _names(ledger.next_for("b")) == ["3"]
 
 
+def test_a_worker_that_finishes_nothing_is_overdue():
+    now = [0.0]
+    ledger = Ledger(_tasks(4), limit_s=10, clock=lambda: now[0])
+    assert ledger.patience_s is None
+    for worker in "aab":
+        ledger.next_for(worker)
+    now[0] = 6.0
+    ledger.finished("a", "0")
+    assert ledger.patience_s == 4
+    now[0] = 10.0
+    assert ledger.overdue == ["b"]
+    assert ledger.patience_s == 0
+    assert _names(*ledger.lost("b", slow=True)) == ["2"]  # it was alone: no need to wait for it again
+    ledger.next_for("a")
+    now[0] = 16.0
+    assert ledger.overdue == ["a"]
+    assert ledger.lost("a", slow=True) == []  # one of two
+    assert _names(ledger.next_for("c")) == ["1"]
+    assert ledger.patience_s == 10
+    now[0] = 26.0
+    assert _names(*ledger.lost("c", slow=True)) == ["1"]
+    assert ledger.patience_s is None
+
+
 @given(st.integers(0, 12), st.integers(0, 2**32))
 def test_every_scan_comes_to_an_end_once(number, seed):
     random = Random(seed)

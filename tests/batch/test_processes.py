@@ -25,6 +25,14 @@ class DeadlyScan(Scan):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+@dataclass(frozen=True)
+class EndlessScan(Scan):
+    """Is never read to its end."""
+
+    def read(self):
+        time.sleep(1000)
+
+
 def _whole(out):
     """Names of the results, each checked; nothing else may be there."""
     names = sorted(path.name for path in out.iterdir() if path.name != "manifest.jsonl")
@@ -49,6 +57,26 @@ def test_a_killed_worker_costs_the_deadly_scan_only(job, many_scans, tmp_path):
     assert {record.status for record in again.values()} == {"skipped"}
     assert again["deadly"].bad
     assert _whole(tmp_path / "out") == [scan.name for scan in scans]
+
+
+def test_a_scan_that_takes_for_ever_is_given_up(job, many_scans, tmp_path):
+    scans = many_scans(4)
+    endless = EndlessScan("endless", scans[0].path)
+    pool = ProcessPool(2, limit_s=8)
+    records = {r.name: r for r in run_batch([scans[0], endless, *scans[1:]], job(), pool)}
+    assert {name for name, record in records.items() if record.bad} == {"endless"}
+    assert "not done after 8 s" in records["endless"].message
+    assert "--time-limit" in records["endless"].message
+    again = {r.name: r for r in run_batch([endless, *scans], job(), InProcess())}
+    assert {record.status for record in again.values()} == {"skipped"}
+
+
+def test_a_run_in_this_process_ends_though_a_scan_does_not(job, many_scans, monkeypatch, caplog):
+    monkeypatch.setattr("spondyl.batch.executors.inprocess._GRACE_S", 0.5)
+    (scan,) = many_scans(1)
+    with closing(run_batch([scan, EndlessScan("endless", scan.path)], job(), InProcess())) as records:
+        assert next(records).name == "scan00"
+    assert "did not stop" in caplog.text
 
 
 def test_a_model_that_the_workers_cannot_use_ends_the_run(job, many_scans):

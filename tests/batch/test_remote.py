@@ -1,5 +1,6 @@
 """Scans and results in a store: fsspec's own in memory, and an S3 server on this machine."""
 
+import errno
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from spondyl.batch import InProcess, find_scans, make_job, read_manifest, run_batch
 from spondyl.batch.remote import RemoteResults, RemoteScan, filesystem
 from spondyl.batch.remote_manifest import RemoteManifest
-from spondyl.errors import ImageError, MissingDependencyError
+from spondyl.errors import DiskFullError, ImageError, MissingDependencyError, OutputError
 from spondyl.result import Result
 
 pytestmark = pytest.mark.skipif(find_spec("fsspec") is None, reason="fsspec is not installed")
@@ -106,6 +107,50 @@ def test_nothing_there(memory):
     gone = RemoteScan("gone", Path("memory:/gone.nii"), f"{memory}/gone.nii")
     assert gone.stamp() is None
     with pytest.raises(ImageError, match=r"gone\.nii"), gone.at_hand():
+        pass
+
+
+class OutOfReachError(Exception):
+    """As botocore's ``NoCredentialsError`` and ``EndpointConnectionError``: no OSError."""
+
+
+def test_a_store_out_of_reach_is_told_in_a_line(
+    memory, reader_model, pipeline, many_scans, monkeypatch, tmp_path
+):
+    _fill(memory, many_scans(2))
+    found, _ = find_scans([f"{memory}/in"])
+    store, _ = filesystem(memory)
+    with monkeypatch.context() as patch:
+
+        def away(*_, **__):
+            raise OutOfReachError("no server")
+
+        for name in ("find", "info", "isfile", "get_file"):
+            patch.setattr(type(store), name, away)
+        assert find_scans([f"{memory}/in"])[1][0].message.endswith("cannot be read: no server")
+        assert found[0].stamp() is None
+        with pytest.raises(OutputError, match="no server"):
+            RemoteResults(f"{memory}/out").earlier("scan00")
+        with pytest.raises(OutputError, match="no server"):
+            list(read_manifest(f"{memory}/out"))
+        with pytest.raises(ImageError, match="no server"), found[0].at_hand():
+            pass
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "get_file", away)
+        job = make_job(tmp_path / "out", (reader_model,), threads=1)
+        records = list(run_batch(found, job, InProcess(pipeline)))
+    assert {(record.kind, record.lasting) for record in records} == {("ImageError", False)}
+
+
+def test_a_full_temporary_folder_ends_the_run(memory, many_scans, monkeypatch):
+    _fill(memory, many_scans(1))
+    (scan,), _ = find_scans([f"{memory}/in"])
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(type(filesystem(memory)[0]), "get_file", full)
+    with pytest.raises(DiskFullError, match="No space left"), scan.at_hand():
         pass
 
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from readers import split, toy_scan
+from spondyl.batch import InProcess
 from spondyl.cli import app
 from spondyl.errors import InputError, ModelError
 from spondyl.io import write_image
@@ -133,3 +134,19 @@ def test_workers(scan, tmp_path, reader_model, capsys):
     words = (scan.parent, "-o", tmp_path / "out", "--model", reader_model, "--workers", 2)
     assert _run(*words) == 0
     assert "patient: 3 vertebrae" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("options", "limit_s"), [(["--time-limit", 7], 7), (["--workers", 2], 3600)])
+def test_a_time_limit_needs_a_process(scan, tmp_path, reader_model, monkeypatch, options, limit_s):
+    """One worker, too, must be one that can be ended."""
+    asked = []
+
+    class Pool(InProcess):
+        def __init__(self, workers, *, limit_s):
+            asked.append((workers, limit_s))
+            super().__init__()
+
+    (scan.parent / "other.nii.gz").write_bytes(scan.read_bytes())
+    monkeypatch.setattr("spondyl.batch.ProcessPool", Pool)
+    assert _run(scan.parent, "-o", tmp_path / "out", "--model", reader_model, *options) == 0
+    assert asked == [(2 if "--workers" in options else 1, limit_s)]

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from spondyl.batch.manifest import LocalManifest
 from spondyl.errors import OutputError
 from spondyl.io.claims import claimant_of, claimed
 
@@ -20,6 +21,19 @@ def test_one_holder_at_a_time(tmp_path):
     with claimed(tmp_path / "scan") as again:
         assert again
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_disk_without_locks_grants_every_claim(tmp_path, monkeypatch, caplog, number):
+    def no_locks(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with claimed(tmp_path / "scan") as first, claimed(tmp_path / "scan") as second:
+        assert (first, second) == (True, True)
+    assert caplog.text.count("no locks on this file system") == 1
+    LocalManifest(tmp_path / "manifest.jsonl").add("{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.jsonl"]
 
 
 def test_a_claim_ends_with_its_process_and_its_rests_are_swept(tmp_path):
@@ -74,13 +88,3 @@ def test_a_forked_process_does_not_keep_the_claim_of_a_killed_one(tmp_path):
     finally:
         os.kill(child, signal.SIGKILL)
         process.stdout.close()
-
-
-def test_without_locks_a_claim_is_granted_with_a_warning(tmp_path, monkeypatch, caplog):
-    def refuse(*_):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr("fcntl.flock", refuse)
-    with claimed(tmp_path / "a") as ours:
-        assert ours
-    assert "no locks on this file system" in caplog.text

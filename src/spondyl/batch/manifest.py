@@ -13,6 +13,7 @@ from uuid import uuid4
 from spondyl.batch.records import Record, record_from
 from spondyl.batch.scans import is_url
 from spondyl.io.atomic import refused
+from spondyl.io.claims import NO_LOCKS
 
 __all__ = ["MANIFEST", "LocalManifest", "Manifest", "Writer", "latest", "read_manifest"]
 
@@ -150,7 +151,13 @@ def _alone(file: int) -> Iterator[None]:
     except ImportError:  # pragma: no cover - Windows: a short line is written at once anyway
         yield
         return
-    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        yield
+        return
     try:
         yield
     finally:

@@ -101,14 +101,17 @@ def record_from(content: Any) -> Record | None:
         return None
 
 
-def killed(task: Task, job: Job, how: str) -> Record:
-    """The record of a scan whose workers died again and again.
+def killed(task: Task, job: Job, how: str, *, slow: bool = False) -> Record:
+    """The record of a scan whose workers died again and again, or did not come to its end.
 
     Args:
         task: The scan.
         job: What was to be done with it.
         how: The last worker died, in words.
+        slow: It took longer than the time limit.
     """
+    what = how if slow else f"every worker that took this scan died ({how})"
+    remedy = "give it longer with --time-limit" if slow else "use a machine with more memory"
     return Record(
         status="failed",
         name=task.scan.name,
@@ -117,6 +120,5 @@ def killed(task: Task, job: Job, how: str) -> Record:
         stamp=task.scan.stamp(),
         model=job.fingerprint,
         kind=WorkerError.__name__,
-        message=f"{task.scan.place}: every worker that took this scan died ({how}); crop it to the spine, "
-        "or use a machine with more memory",
+        message=f"{task.scan.place}: {what}; crop it to the spine, or {remedy}",
     )

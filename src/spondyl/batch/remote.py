@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,13 +10,21 @@ from typing import Any, Self
 from spondyl.batch.results import Results
 from spondyl.batch.scans import Scan
 from spondyl.datasets.files import IMAGE_SUFFIXES, image_stem, looks_like_mask
-from spondyl.errors import AnnotationError, DatasetError, ImageError, MissingDependencyError, OutputError
+from spondyl.errors import (
+    AnnotationError,
+    DatasetError,
+    ImageError,
+    MissingDependencyError,
+    OutputError,
+    SpondylError,
+)
+from spondyl.io.atomic import is_full, refused
 from spondyl.outputs import RESULT, write_outputs
 from spondyl.result import Result
 from spondyl.spine import Spine
 from spondyl.volume import Volume
 
-__all__ = ["RemoteResults", "RemoteScan", "filesystem", "find_remote_scans"]
+__all__ = ["RemoteResults", "RemoteScan", "asking", "filesystem", "find_remote_scans"]
 
 
 def filesystem(url: str) -> tuple[Any, str]:
@@ -34,6 +42,32 @@ def filesystem(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         raise MissingDependencyError(f"{url}: {error}; pip install 'spondyl[s3]' for s3://") from error
     return found
+
+
+@contextmanager
+def asking(url: str, kind: type[SpondylError], wish: str) -> Iterator[None]:
+    """Turn what goes wrong between here and a store into an error of ours.
+
+    Libraries of stores have exceptions of their own beside ``OSError``: keys that are missing, a server out
+    of reach.
+
+    Args:
+        url: What is asked for.
+        kind: The error to raise.
+        wish: That it be ``read`` or ``written``.
+
+    Raises:
+        DiskFullError: no space is left on this machine.
+        SpondylError: of the given kind.
+    """
+    try:
+        yield
+    except SpondylError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise refused(Path(tempfile.gettempdir()), error) from error
+        raise kind(f"{url}: cannot be {wish}: {error or type(error).__name__}") from error
 
 
 @dataclass(frozen=True)
@@ -61,22 +95,22 @@ class RemoteScan(Scan):
 
         Raises:
             ImageError: it cannot be fetched.
+            DiskFullError: there is no space for it here.
         """
         with tempfile.TemporaryDirectory(prefix="spondyl-") as folder:
             here = Path(folder) / self.path.name
             store, path = filesystem(self.url)
-            try:
+            with asking(self.url, ImageError, "read"):
                 store.get_file(path, str(here))
-            except OSError as error:
-                raise ImageError(f"{self.url}: cannot be read: {error}") from error
             yield Scan(self.name, here)
 
     def stamp(self) -> str | None:
         """Size and the store's own mark of a state (S3: the ETag)."""
         store, path = filesystem(self.url)
         try:
-            about = store.info(path)
-        except OSError:
+            with asking(self.url, ImageError, "read"):
+                about = store.info(path)
+        except ImageError:
             return None
         mark = next((about[key] for key in ("ETag", "etag", "LastModified", "mtime") if key in about), None)
         return None if mark is None else f"{about['size']}:{mark}"
@@ -86,14 +120,12 @@ def find_remote_scans(url: str) -> list[RemoteScan]:
     """The scan behind a URL, or all scans below it; masks and hidden files are left out.
 
     Raises:
-        DatasetError: nothing there.
+        DatasetError: nothing there, or the store cannot be read.
         MissingDependencyError: the kind of store needs a package.
     """
     store, path = filesystem(url)
-    try:
+    with asking(url, DatasetError, "read"):
         files = [path] if store.isfile(path) else sorted(store.find(path))
-    except OSError as error:
-        raise DatasetError(f"{url}: cannot be read: {error}") from error
     scans = []
     for file in files:
         name = Path(file).name
@@ -129,10 +161,9 @@ class RemoteResults(Results):
         with tempfile.TemporaryDirectory(prefix="spondyl-") as folder:
             here = Path(folder) / RESULT
             try:
-                store.get_file(path, str(here))
-                return Result.read(here)
-            except FileNotFoundError:
-                return None
+                with asking(url, OutputError, "read"), suppress(FileNotFoundError):
+                    store.get_file(path, str(here))
+                return Result.read(here) if here.exists() else None
             except AnnotationError as error:
                 about = str(error).replace(str(here), url)
                 raise OutputError(f"{about}; --overwrite replaces it") from error
@@ -156,13 +187,11 @@ class RemoteResults(Results):
             # There is no way from a store to a file here: only the name is recorded.
             file = Path(url, file.name)
             result = write_outputs(spine, volume, folder, file=file, sha256=sha256, series=series, also=also)
-            try:
+            with asking(url, OutputError, "written"):
                 store.makedirs(path, exist_ok=True)
                 if store.exists(f"{path}/{RESULT}"):
                     store.rm_file(f"{path}/{RESULT}")  # what follows is not whole until it is back
                 for part in sorted(folder.rglob("*"), key=lambda part: part.name == RESULT):
                     if part.is_file():
                         store.put_file(str(part), f"{path}/{part.relative_to(folder).as_posix()}")
-            except OSError as error:
-                raise OutputError(f"{url}: cannot be written: {error}") from error
         return result

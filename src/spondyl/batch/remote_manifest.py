@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from spondyl.batch.remote import filesystem
+from spondyl.batch.remote import asking, filesystem
 from spondyl.errors import OutputError
 
 __all__ = ["RemoteManifest", "remote_lines"]
@@ -54,16 +54,23 @@ class RemoteManifest:
         if not self._lines:
             return
         store, path = filesystem(f"{self._url}-{self._number:04}.jsonl")
-        try:
+        with asking(self._url, OutputError, "written"):
             store.makedirs(path.rpartition("/")[0], exist_ok=True)
             store.pipe_file(path, "".join(f"{line}\n" for line in self._lines).encode())
-        except OSError as error:
-            raise OutputError(f"{self._url}: cannot be written: {error}") from error
         self._written = self._clock()
 
 
 def remote_lines(out: str) -> Iterator[str]:
-    """All lines of all runs, oldest run first."""
-    store, path = filesystem(f"{out.rstrip('/')}/manifest")
-    for file in sorted(store.find(path)):
-        yield from store.cat_file(file).decode(errors="replace").splitlines()
+    """All lines of all runs, oldest run first.
+
+    Raises:
+        OutputError: the store cannot be read.
+    """
+    url = f"{out.rstrip('/')}/manifest"
+    store, path = filesystem(url)
+    with asking(url, OutputError, "read"):
+        files = sorted(store.find(path))
+    for file in files:
+        with asking(f"{out}: {file}", OutputError, "read"):
+            content = store.cat_file(file)
+        yield from content.decode(errors="replace").splitlines()

@@ -98,6 +98,7 @@ class Worker:
         earlier = None if self._job.overwrite else self._results.earlier(visit.scan.name)
         if (known := self._known(task.before, visit, earlier)) is not None:
             return known
+        visit.sha256 = None  # believed so far, by the stamp; what cannot be read now has none
         with task.scan.at_hand() as scan:
             with self._room(self._reading):
                 visit.sha256 = scan.sha256()

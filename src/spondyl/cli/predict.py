@@ -32,6 +32,7 @@ def predict(  # noqa: PLR0913 - options of a command
     threads: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     ray: str | None = None,
     shard: str = "0/1",
+    time_limit: Annotated[int | None, Parameter(validator=validators.Number(gte=1))] = None,
     measurements: Annotated[bool, Parameter(negative="--no-measurements")] = True,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     retry_failed: Annotated[bool, Parameter(negative=())] = False,
@@ -62,6 +63,8 @@ def predict(  # noqa: PLR0913 - options of a command
         threads: CPU threads of a worker (default: all cores, divided among the workers; with --ray: one).
         ray: Work on the Ray cluster at this address; auto finds the one this machine belongs to.
         shard: Take the K-th of N parts of the scans, counted from 0: K/N, for independent runs.
+        time_limit: Seconds that a scan may take; a worker that finishes none for so long is replaced, and
+            the scan given up (default: 3600 with --workers or --ray, else none).
         measurements: Measure vertebrae, discs and curves; about 0.1 s per vertebra.
         overwrite: Predict again what is done, and replace results of other scans and models.
         retry_failed: Try again the scans that failed in an earlier run.
@@ -85,7 +88,7 @@ def predict(  # noqa: PLR0913 - options of a command
         threads = threads or _threads(workers, ray, len(scans))
         job = make_job(output, folders, engine=engine, precision=precision, threads=threads, also=also,
                        measurements=measurements, overwrite=overwrite, retry_failed=retry_failed)  # fmt: skip
-        _work(scans, job, ray, workers, report)
+        _work(scans, job, ray, workers, time_limit, report)
     return report.finish(output)
 
 
@@ -96,18 +99,27 @@ def _threads(workers: int | None, ray: str | None, count: int) -> int:
     return 1 if ray is not None else threads_per_worker(min(workers or 1, count))
 
 
-def _work(scans: "list[Scan]", job: "Job", ray: str | None, workers: int | None, report: "Report") -> None:
+def _work(
+    scans: "list[Scan]",
+    job: "Job",
+    ray: str | None,
+    workers: int | None,
+    time_limit: int | None,
+    report: "Report",
+) -> None:
     """Let somebody do the work, and report it."""
     from spondyl.batch import InProcess, ProcessPool, RayCluster, run_batch
+    from spondyl.batch.executors.ledger import TIME_LIMIT_S
     from spondyl.cli._progress import scan_bars
 
     with scan_bars(len(scans)) as bars:
         executor: Executor
         if ray is not None:
             gpus = job.engine in ("auto", "torch")
-            executor = RayCluster(ray, workers, threads=job.threads or 1, gpus=gpus)
-        elif workers is not None and min(workers, len(scans)) > 1:
-            executor = ProcessPool(min(workers, len(scans)))
+            limit_s = time_limit or TIME_LIMIT_S
+            executor = RayCluster(ray, workers, threads=job.threads or 1, gpus=gpus, limit_s=limit_s)
+        elif min(workers or 1, len(scans)) > 1 or time_limit is not None:  # only a process can be ended
+            executor = ProcessPool(min(workers or 1, len(scans)), limit_s=time_limit or TIME_LIMIT_S)
         else:
             executor = InProcess(progress=lambda scan: bars.begin(scan.name))
         with _ended_by_sigterm():  # after ray, which wants the signal for itself

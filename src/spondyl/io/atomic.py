@@ -10,7 +10,15 @@ from typing import Final
 from spondyl.errors import DiskFullError, OutputError
 from spondyl.io.temporary import swap, temporary_beside
 
-__all__ = ["atomic_folder", "atomic_path", "check_writable", "refused", "write_bytes", "write_text"]
+__all__ = [
+    "atomic_folder",
+    "atomic_path",
+    "check_writable",
+    "is_full",
+    "refused",
+    "write_bytes",
+    "write_text",
+]
 
 _NO_SPACE: Final = "free some space, or write elsewhere"
 _NO_PERMISSION: Final = "choose a folder that you may write to"
@@ -109,9 +117,14 @@ def check_writable(*folders: Path | str) -> None:
         raise refused(there, OSError(number, os.strerror(number)))
 
 
+def is_full(error: OSError) -> bool:
+    """Whether a disk, or what one may use of it, is full."""
+    return error.errno in _FULL
+
+
 def refused(target: Path, error: OSError) -> OutputError:
     """What to tell about a refused write; libraries that hide the reason mostly mean a full disk."""
-    if error.errno in _FULL:
+    if is_full(error):
         return DiskFullError(f"{target}: cannot be written: {error.strerror}; {_NO_SPACE}")
     reason = error.strerror or f"{error} (a full disk?)"
     remedy = _REMEDIES.get(error.errno or 0)

@@ -10,17 +10,20 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from spondyl.io.atomic import refused
 from spondyl.io.temporary import sweep
 
-__all__ = ["claimant_of", "claimed"]
+__all__ = ["NO_LOCKS", "claimant_of", "claimed"]
 
 logger = logging.getLogger(__name__)
 
-_NO_LOCKS: Final = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+NO_LOCKS: Final = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
+"""What a disk without locks answers, such as Lustre mounted without ``flock``."""
+
 _held: Final[set[int]] = set()
 
 
@@ -97,12 +100,18 @@ def _locked(claim: Path) -> int | None:
         except FileNotFoundError:
             pass
         except OSError as error:
-            if error.errno in _NO_LOCKS:
-                logger.warning("%s: no locks on this file system; start nothing else on it", claim.parent)
+            if error.errno in NO_LOCKS:
+                _warn_of_no_locks(claim.parent)
                 return file
             os.close(file)
             raise
         os.close(file)
+
+
+@cache
+def _warn_of_no_locks(folder: Path) -> None:
+    """Once for a folder, though thousands of claims are made in it."""
+    logger.warning("%s: no locks on this file system; start nothing else on it", folder)
 
 
 def _let_go() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spondyl.batch.executors import Executor
-from spondyl.batch.executors.ledger import Ledger
+from spondyl.batch.executors.ledger import TIME_LIMIT_S, Ledger
 from spondyl.batch.job import Job
 from spondyl.batch.records import Record, Task, killed
 from spondyl.batch.scans import is_url
@@ -22,6 +22,8 @@ logger = logging.getLogger(__name__)
 _FALSE_STARTS: Final = 10
 """Workers that die before they are ready, one after the other, until the run gives up."""
 
+_AGAIN_S: Final = 1
+"""Seconds between two looks, while a worker that was killed has not ended."""
 
 _GRACE_S: Final = 20
 """Seconds the workers get to end their step when the run is stopped."""
@@ -39,10 +41,17 @@ class RayCluster(Executor):
         workers: How many; ``None`` takes as many as the cluster has room for when the run begins.
         threads: CPU cores for each of them.
         gpus: Use GPUs, if the cluster has any: one for each worker.
+        limit_s: Seconds after which a worker that holds scans and finished none is replaced.
     """
 
     def __init__(
-        self, address: str = "auto", workers: int | None = None, *, threads: int = 1, gpus: bool = False
+        self,
+        address: str = "auto",
+        workers: int | None = None,
+        *,
+        threads: int = 1,
+        gpus: bool = False,
+        limit_s: float = TIME_LIMIT_S,
     ) -> None:
         try:
             ray: Any = import_module("ray")
@@ -55,6 +64,7 @@ class RayCluster(Executor):
             raise WorkerError(
                 f"no Ray cluster at {address!r} ({error}); start one with 'ray start --head', or use local"
             ) from error
+        self._limit_s = limit_s
         self._resources = {"num_cpus": threads}
         if gpus and ray.cluster_resources().get("GPU", 0) >= 1:
             self._resources["num_gpus"] = 1
@@ -76,7 +86,7 @@ class RayCluster(Executor):
     def run(self, job: Job, tasks: Iterable[Task]) -> Generator[Record, None, None]:
         """See :class:`spondyl.batch.executors.Executor`."""
         job = self._for_elsewhere(job)
-        ledger = Ledger(replace(task, scan=task.scan.absolute()) for task in tasks)
+        ledger = Ledger((replace(task, scan=task.scan.absolute()) for task in tasks), limit_s=self._limit_s)
         crew, false_starts = _Crew(self._ray, self._resources, job), 0
         try:
             while ledger.has_work or ledger.in_flight:
@@ -85,7 +95,9 @@ class RayCluster(Executor):
                 for actor in crew.ready:
                     while (task := ledger.next_for(actor)) is not None:
                         crew.give(actor, task)
-                actor, message = crew.hear()
+                for actor in ledger.overdue:
+                    crew.end_overdue(actor, f"a scan was not done after {self._limit_s:.0f} s")
+                actor, message = crew.hear(ledger.patience_s)
                 if isinstance(message, Record):
                     ledger.finished(actor, message.name)
                     yield message
@@ -96,8 +108,9 @@ class RayCluster(Executor):
                     if false_starts >= _FALSE_STARTS:
                         raise WorkerError(f"{false_starts} workers died while starting: {message}")
                     logger.warning("a worker was lost (%s); its scans are tried again", message)
-                    for task in ledger.lost(actor):
-                        yield killed(task, job, message)
+                    slow = actor in crew.overdue
+                    lost = ledger.lost(actor, slow=slow)
+                    yield from (killed(task, job, message, slow=slow) for task in lost)
         finally:
             crew.end()
 
@@ -118,6 +131,7 @@ class _Crew:
         self._asked: dict[Any, Any] = {}
         self._waiting: set[Any] = set()
         self.ready: list[Any] = []
+        self.overdue: dict[Any, str] = {}
 
     @property
     def size(self) -> int:
@@ -134,19 +148,33 @@ class _Crew:
         """Ask an actor for a record."""
         self._asked[actor.process.remote(task)] = actor
 
-    def hear(self) -> tuple[Any, Record | str | None]:
+    def end_overdue(self, actor: Any, why: str) -> None:
+        """Kill an actor; :meth:`hear` tells why."""
+        self.overdue[actor] = why
+        self._ray.kill(actor)
+
+    def hear(self, patience_s: float | None) -> tuple[Any, Record | str | None]:
         """The next answer: an actor, and its record, ``None`` when it is ready, or how it was lost.
+
+        Nobody, and ``None``, if there was none for so many seconds.
 
         Raises:
             SpondylError: an actor cannot do its work.
         """
-        (answer,), _ = self._ray.wait(list(self._asked), num_returns=1)
+        ending = not self.overdue.keys().isdisjoint(self.ready)
+        timeout = _AGAIN_S if ending else patience_s
+        answers, _ = self._ray.wait(list(self._asked), num_returns=1, timeout=timeout)
+        if not answers:
+            return None, None
+        (answer,) = answers
         actor = self._asked.pop(answer)
         try:
             message = self._ray.get(answer)
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause if isinstance(error.cause, SpondylError) else WorkerError(str(error)) from error
         except self._ray.exceptions.RayError as error:
+            if actor in self.overdue:
+                return actor, self.overdue[actor]
             lines = str(error).strip().splitlines()
             return actor, " ... ".join(dict.fromkeys((lines[0], lines[-1].strip())))
         if message is None:

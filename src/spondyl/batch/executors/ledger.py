@@ -1,14 +1,18 @@
 """Which scan is with which worker, and what to do about the scans of a worker that died."""
 
+import time
 from collections import deque
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from itertools import islice
 from typing import Final
 
 from spondyl.batch.records import Task
 from spondyl.batch.worker import OVERLAP
 
-__all__ = ["Ledger"]
+__all__ = ["TIME_LIMIT_S", "Ledger"]
+
+TIME_LIMIT_S: Final = 3600
+"""Seconds; no scan that can be used takes so long."""
 
 _CHANCES: Final = 3
 """A scan whose worker died so often is given up."""
@@ -19,15 +23,28 @@ class Ledger:
 
     A worker holds few tasks at once, so that no more are in flight than can be worked on (back-pressure).
     When one dies, nobody knows which of its scans was to blame. Each is tried again alone, and is given up if
-    its worker dies again and again.
+    its worker dies again and again. A worker that holds scans and finishes none for long is for its owner to
+    end: a scan that took so long alone is given up at once.
 
     Args:
         tasks: Any number; a task is taken when there is a worker for it.
         capacity: Tasks a worker may hold at once.
+        limit_s: Seconds that a worker may take to finish a scan.
+        clock: Seconds, for tests.
     """
 
-    def __init__(self, tasks: Iterable[Task], capacity: int = OVERLAP) -> None:
+    def __init__(
+        self,
+        tasks: Iterable[Task],
+        capacity: int = OVERLAP,
+        *,
+        limit_s: float = TIME_LIMIT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._tasks = iter(tasks)
+        self._limit_s = limit_s
+        self._clock = clock
+        self._since: dict[Hashable, float] = {}
         self._ahead: list[Task] = []
         self._capacity = capacity
         self._held: dict[Hashable, list[Task]] = {}
@@ -44,6 +61,8 @@ class Ledger:
         else:
             task = self._ahead.pop() if self._more() else None
         if task is not None:
+            if not held:
+                self._since[worker] = self._clock()
             held.append(task)
         return task
 
@@ -51,13 +70,36 @@ class Ledger:
         """A worker is done with the scan of this name."""
         self._held[worker] = [task for task in self._held[worker] if task.scan.name != name]
         self._losses.pop(name, None)
+        self._since[worker] = self._clock()
 
-    def lost(self, worker: Hashable) -> list[Task]:
-        """A worker died; gives the tasks that are given up, the others will be given out again."""
+    @property
+    def overdue(self) -> list[Hashable]:
+        """Workers that hold scans and have finished none for the time limit."""
+        return [worker for worker in self._busy if self._clock() - self._since[worker] >= self._limit_s]
+
+    @property
+    def patience_s(self) -> float | None:
+        """Seconds until a worker may be overdue; ``None``: none holds a scan."""
+        begun = [self._since[worker] for worker in self._busy]
+        return max(0.0, min(begun) + self._limit_s - self._clock()) if begun else None
+
+    @property
+    def _busy(self) -> list[Hashable]:
+        return [worker for worker, held in self._held.items() if held]
+
+    def lost(self, worker: Hashable, *, slow: bool = False) -> list[Task]:
+        """A worker died, or was ended because it was ``slow``.
+
+        Returns:
+            The tasks that are given up; the others will be given out again.
+        """
         given_up = []
-        for task in self._held.pop(worker, []):
+        self._since.pop(worker, None)
+        held = self._held.pop(worker, [])
+        for task in held:
             self._losses[task.scan.name] = self._losses.get(task.scan.name, 0) + 1
-            if self._losses[task.scan.name] < _CHANCES:
+            to_blame = slow and len(held) == 1
+            if self._losses[task.scan.name] < _CHANCES and not to_blame:
                 self._suspects.append(task)
             else:
                 given_up.append(task)

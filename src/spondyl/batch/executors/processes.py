@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any, Final
 
 from spondyl.batch.executors import Executor
-from spondyl.batch.executors.ledger import Ledger
+from spondyl.batch.executors.ledger import TIME_LIMIT_S, Ledger
 from spondyl.batch.job import Job
 from spondyl.batch.records import Record, Task, killed
 from spondyl.batch.worker import OVERLAP, Stopped, Worker
@@ -37,14 +37,16 @@ class ProcessPool(Executor):
 
     Args:
         workers: How many.
+        limit_s: Seconds after which a worker that holds scans and finished none is replaced.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, limit_s: float = TIME_LIMIT_S) -> None:
         self.workers = workers
+        self._limit_s = limit_s
 
     def run(self, job: Job, tasks: Iterable[Task]) -> Generator[Record, None, None]:
         """See :class:`spondyl.batch.executors.Executor`."""
-        ledger = Ledger(tasks)
+        ledger = Ledger(tasks, limit_s=self._limit_s)
         crew: list[_Process] = []
         false_starts = 0
         try:
@@ -53,7 +55,8 @@ class ProcessPool(Executor):
                     crew.append(_Process(job))
                 for process in crew:
                     process.feed(ledger)
-                for process in _with_news(crew):
+                self._end_overdue(crew, ledger)
+                for process in _with_news(crew, ledger.patience_s):
                     message = process.hear()
                     if isinstance(message, Record):
                         ledger.finished(process, message.name)
@@ -66,12 +69,18 @@ class ProcessPool(Executor):
                         if false_starts >= _FALSE_STARTS:
                             raise WorkerError(f"{false_starts} workers died while starting: {message}")
                         logger.warning("a worker died (%s); its scans are tried again", message)
-                        for task in ledger.lost(process):
-                            yield killed(task, job, str(message))
+                        slow = process.overdue is not None
+                        lost = ledger.lost(process, slow=slow)
+                        yield from (killed(task, job, str(message), slow=slow) for task in lost)
             for process in crew:
                 process.connection.close()
         finally:
             _end(crew)
+
+    def _end_overdue(self, crew: "list[_Process]", ledger: Ledger) -> None:
+        for process in crew:
+            if process in ledger.overdue:
+                process.end(f"a scan was not done after {self._limit_s:.0f} s")
 
 
 class _Process:
@@ -84,6 +93,7 @@ class _Process:
         self.process.start()
         theirs.close()
         self.ready = False
+        self.overdue: str | None = None
 
     def feed(self, ledger: Ledger) -> None:
         """Give the worker as much as it can hold, once it is ready."""
@@ -92,6 +102,11 @@ class _Process:
                 self.connection.send(task)
             except OSError:  # it died; hear() tells how
                 return
+
+    def end(self, why: str) -> None:
+        """Kill the process; :meth:`hear` tells why."""
+        self.overdue = why
+        self.process.kill()
 
     def hear(self) -> Any:
         """The next message: a record, that it is ready, or in words how it died.
@@ -103,7 +118,7 @@ class _Process:
             message = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            return _fate(self.process.exitcode)
+            return self.overdue or _fate(self.process.exitcode)
         if isinstance(message, SpondylError):
             raise message
         self.ready = True
@@ -113,9 +128,9 @@ class _Process:
 _READY: Final = "ready"
 
 
-def _with_news(crew: list[_Process]) -> list[_Process]:
-    """The workers that said something, or died (then their pipe ends)."""
-    heard = wait([process.connection for process in crew])
+def _with_news(crew: list[_Process], patience_s: float | None) -> list[_Process]:
+    """The workers that said something, or died (then their pipe ends); none after so many seconds."""
+    heard = wait([process.connection for process in crew], patience_s)
     return [process for process in crew if process.connection in heard]
 
 
