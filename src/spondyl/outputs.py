@@ -144,7 +144,7 @@ def write_outputs(  # noqa: PLR0913 - what to write is chosen piece by piece
     with atomic_folder(folder) as new:
         files = write_files(
             Subject(
-                spine, described, volume, None if file is None else Path(file), name=folder.resolve().name
+                spine, described, volume, None if file is None else Path(file), name=folder.absolute().name
             ),
             new,
             kinds,

@@ -94,7 +94,7 @@ def rewrite(
                 volume,
                 place_of(folder, result, image),
                 image is not None,
-                folder.resolve().name,
+                folder.absolute().name,
             ),
             new,
             result.files,

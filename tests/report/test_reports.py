@@ -320,6 +320,9 @@ def test_a_report_bears_the_name_of_its_result(tmp_path):
         assert "<h1>s0001</h1>" in page.read_text("utf-8")
         assert "ct.nii.gz" in Reader(page.read_text("utf-8")).text
         corrections.shift(page.parent, 1)
+    (tmp_path / "alias").symlink_to(page.parent)
+    export_result(tmp_path / "alias", ["html"], tmp_path / "elsewhere")
+    assert "<h1>alias</h1>" in (tmp_path / "elsewhere" / "report.html").read_text("utf-8")
     export_result(page.parent, ["html"], tmp_path, name="scan 7")
     assert "<h1>scan 7</h1>" in (tmp_path / "report.html").read_text("utf-8")
 

@@ -80,7 +80,12 @@ def export_result(  # noqa: PLR0913 - what to write is chosen piece by piece
     scan = scan_of(folder, result, image) if drawn else None
     named = series or image
     subject = Subject(
-        spine, result, scan, place_of(folder, result, named), named is not None, name or folder.resolve().name
+        spine,
+        result,
+        scan,
+        place_of(folder, result, named),
+        named is not None,
+        name or folder.absolute().name,
     )
     for kind in kinds:
         if lack := FORMATS[kind].lacks(subject):
