@@ -327,6 +327,21 @@ def test_a_report_bears_the_name_of_its_result(tmp_path):
     assert "<h1>scan 7</h1>" in (tmp_path / "report.html").read_text("utf-8")
 
 
+def test_a_note_about_a_doubtful_name_reads_well():
+    """Names give way to 'this vertebra' in notes; a sentence about the name must bear that."""
+    from spondyl.morphometry.gates import improbable
+    from spondyl.report.notes import Notes
+    from spondyl.result_measurements import MeasuredValue
+
+    doubtful = Vertebra(LABEL_OF["T10"], (0, 0, 0), 0.34)
+    refused = MeasuredValue.model_validate(
+        {"value": None, "unit": "mm", "refused": vars(improbable(doubtful))}
+    )
+    notes = Notes()
+    notes.of(refused, "T10")
+    assert [note.text for note in notes.listed()] == ["Its name is too uncertain (34%)."]
+
+
 def test_notes_keep_names_apart():
     """Sentences that differ in a number are one note; those about other vertebrae are not."""
     from spondyl.report.notes import Notes

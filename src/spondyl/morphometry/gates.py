@@ -54,10 +54,7 @@ def improbable(vertebra: Vertebra) -> Flag | None:
     """The label is too doubtful to hang a number on it."""
     if vertebra.probability is None or vertebra.probability >= _LEAST_PROBABILITY:
         return None
-    return Flag(
-        "low_probability",
-        f"It is too uncertain ({vertebra.probability:.0%}) that this vertebra is {vertebra.name}.",
-    )
+    return Flag("low_probability", f"Its name is too uncertain ({vertebra.probability:.0%}).")
 
 
 def has_implant(sampler: Sampler) -> bool:
