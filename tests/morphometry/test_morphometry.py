@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spondyl.errors import AnnotationError
+from spondyl.io.images import NOT_HU
 from spondyl.morphometry import measure
 from spondyl.spine import Spine, Vertebra
 from spondyl.volume import Grid, Volume
@@ -158,6 +159,14 @@ def test_doubtful_vertebra_is_refused(lumbar):
     assert refusal(found.angles["coronal_cobb"]) == "neighbour_missing"
     sure = measure(lumbar.image, part_of(lumbar, INNER, probability=0.9))
     assert sure["L1"]["height_anterior"].value is not None
+
+
+def test_no_density_where_values_may_not_be_hounsfield_units(lumbar):
+    """Heights need no units; a scan cut to grey levels gave densities half as high again."""
+    image = Volume(lumbar.image.data, lumbar.image.grid, (NOT_HU,))
+    found = measure(image, part_of(lumbar, INNER))
+    assert refusal(found["L1"]["trabecular_hu"]) == "not_hounsfield"
+    assert found["L1"]["height_middle"].value is not None
 
 
 def test_metal_is_refused(lumbar):

@@ -9,6 +9,7 @@ import numpy as np
 
 from spondyl.anatomy import NAMES, RANK, label_of, name_of
 from spondyl.errors import AnnotationError
+from spondyl.io.images import NOT_HU
 from spondyl.label_boxes import label_boxes
 from spondyl.morphometry import gates
 from spondyl.morphometry.angles import coronal_curves, sagittal_angles
@@ -52,6 +53,9 @@ _NO_NEIGHBOURS: Final = Flag(
 )
 _NEAR_LIMIT: Final = Flag("near_limit", "The height loss is within its uncertainty of the next grade.")
 _FRACTURED: Final = Flag("deformed", "The body has lost height; compressed bone is denser than it was.")
+_NO_DENSITY: Final = Measurement.refusal(
+    "HU", Flag(NOT_HU.code, "The values of the scan may not be Hounsfield units.")
+)
 _C1, _S1 = label_of("C1"), label_of("S1")
 _OPTIONAL: Final = {RANK[label_of(name)] for name in ("T12", "T13", "L5", "L6")}  # not in every spine
 _FARTHEST_MM: Final = 60.0  # between the centres of neighbours
@@ -92,6 +96,8 @@ def measure(
     reasons = {label: e.reason for label, e in found.items() if e.reason is not None}
     cobb, curves = coronal_curves(shapes)
     contrast = any(e.contrast for e in found.values())
+    if any(remark.code == NOT_HU.code for remark in volume.remarks):
+        found = {label: replace(e, density=e.density and _NO_DENSITY) for label, e in found.items()}
     return Morphometry(
         tuple(_vertebra(label, e, losses.get(label), contrast=contrast) for label, e in found.items()),
         tuple(_disc(above, below, found) for above, below in pairs),
