@@ -2,16 +2,21 @@
 
 import json
 import shutil
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib import import_module
+from threading import Timer
 from types import SimpleNamespace
 
 import pytest
 
 from spondyl.batch import InProcess, Scan, read_manifest, run_batch
 from spondyl.batch.job import choose_model
+from spondyl.batch.records import Task
+from spondyl.batch.worker import Worker
 from spondyl.errors import DiskFullError, ImageError, OutputError
 from spondyl.io import read_centroids, read_image, read_mask
+from spondyl.io.claims import claimed
 from spondyl.models import default_model_folder
 from spondyl.result import read_result
 
@@ -185,6 +190,16 @@ def test_a_known_scan_that_cannot_be_read_today_is_tried_again_by_itself(
         patch.setattr("spondyl.batch.scans._sha256", no_permission)
         assert [record.kind for record in run(scans)] == ["ImageError"]
     assert [record.status for record in run(scans)] == ["done"]
+
+
+def test_a_scan_taken_from_a_lost_worker_waits_until_that_has_ended(job, pipeline, scan_file, tmp_path):
+    """Ray tells of a killed worker before its process, and with it its claim, has ended."""
+    worker, scan = Worker(job(), pipeline), Scan("scan", scan_file)
+    with ExitStack() as others:
+        others.enter_context(claimed(tmp_path / "out" / "scan"))
+        assert worker.process(Task(scan)).message == "another run is at work on it"
+        Timer(0.5, others.close).start()
+        assert worker.process(Task(scan, patience_s=60)).status == "done"
 
 
 def test_a_scan_that_was_repaired_is_tried_again_by_itself(run, scan_file, tmp_path):

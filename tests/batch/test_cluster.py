@@ -13,7 +13,7 @@ import pytest
 
 from spondyl.batch import RayCluster, read_manifest
 from spondyl.batch.executors.cluster import _Crew
-from spondyl.errors import MissingDependencyError
+from spondyl.errors import MissingDependencyError, WorkerError
 from spondyl.result import read_result
 
 needs_ray = pytest.mark.skipif(
@@ -77,6 +77,9 @@ class _FakeRay:
     def kill(self, _):
         self.killed = True
 
+    def nodes(self):
+        return [{"Alive": False}]
+
 
 @dataclass(frozen=True, eq=False)
 class SimpleActor:
@@ -95,6 +98,13 @@ def test_an_actor_that_is_overdue_is_ended_and_says_why():
     crew.end_overdue(actor, "not done after 5 s")
     assert crew.hear(0.0) == (actor, "not done after 5 s")
     assert crew.dismiss(actor)
+
+
+def test_a_cluster_without_machines_is_not_waited_for():
+    crew = _Crew(_FakeRay(), {}, None)
+    crew.hire()
+    with pytest.raises(WorkerError, match="no machine"):
+        crew.hear(None)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from spondyl.batch import InProcess, ProcessPool, Scan, read_manifest, run_batch
+from spondyl.batch.records import Task, killed
 from spondyl.errors import ModelError, WorkerError
 from spondyl.result import read_result
 
@@ -57,6 +58,13 @@ def test_a_killed_worker_costs_the_deadly_scan_only(job, many_scans, tmp_path):
     assert {record.status for record in again.values()} == {"skipped"}
     assert again["deadly"].bad
     assert _whole(tmp_path / "out") == [scan.name for scan in scans]
+
+
+@pytest.mark.parametrize(("how", "memory"), [("killed by SIGKILL", True), ("killed by SIGSEGV", False)])
+def test_only_a_kill_is_blamed_on_memory(job, scan_file, how, memory):
+    message = killed(Task(Scan("scan", scan_file)), job(), how).message
+    assert how in message
+    assert ("memory" in message) is memory
 
 
 def test_a_scan_that_takes_for_ever_is_given_up(job, many_scans, tmp_path):

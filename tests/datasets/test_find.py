@@ -6,6 +6,7 @@ import pytest
 from datasets_helpers import touch
 
 from spondyl.datasets import find_cases
+from spondyl.datasets.files import list_files
 from spondyl.errors import DatasetError
 
 
@@ -194,3 +195,14 @@ def test_what_has_no_partner_is_named(tmp_path, caplog):
     caplog.clear()
     assert len(find_cases(tmp_path, annotated=False)) == 2
     assert not caplog.text
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+@pytest.mark.timeout(20)
+def test_what_has_no_end_is_left_out(tmp_path, caplog):
+    """Opening a pipe waits until somebody writes into it."""
+    (tmp_path / "scan.nii.gz").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    (tmp_path / "gone.nii.gz").symlink_to(tmp_path / "nowhere")
+    assert [path.name for path in list_files(tmp_path)] == ["gone.nii.gz", "scan.nii.gz"]
+    assert "pipe.nii.gz: left out" in caplog.text

@@ -84,10 +84,13 @@ class Task:
     Attributes:
         scan: The scan.
         before: What is known of it from earlier runs.
+        patience_s: Seconds to wait for another who is at work on it: the worker it was taken from, which
+            is about to end.
     """
 
     scan: Scan
     before: Record | None = None
+    patience_s: float = 0.0
 
 
 _ADAPTER: Final = TypeAdapter(Record)
@@ -111,7 +114,12 @@ def killed(task: Task, job: Job, how: str, *, slow: bool = False) -> Record:
         slow: It took longer than the time limit.
     """
     what = how if slow else f"every worker that took this scan died ({how})"
-    remedy = "give it longer with --time-limit" if slow else "use a machine with more memory"
+    if slow:
+        remedy = "crop it to the spine, or give it longer with --time-limit"
+    elif "SIGKILL" in how:
+        remedy = "crop it to the spine, or use a machine with more memory"
+    else:
+        remedy = "convert it with another program, or leave it out"
     return Record(
         status="failed",
         name=task.scan.name,
@@ -120,5 +128,5 @@ def killed(task: Task, job: Job, how: str, *, slow: bool = False) -> Record:
         stamp=task.scan.stamp(),
         model=job.fingerprint,
         kind=WorkerError.__name__,
-        message=f"{task.scan.place}: {what}; crop it to the spine, or {remedy}",
+        message=f"{task.scan.place}: {what}; {remedy}",
     )

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 OVERLAP: Final = 2
 """Scans a worker holds at once: while one is computed, the next is read or the last one written."""
 
+_AGAIN_S: Final = 0.2
+"""Seconds between two looks whether somebody else is done with a scan."""
+
 
 class Stopped(Exception):  # noqa: N818 - not an error
     """The worker was told to stop; nothing of its scan was written."""
@@ -75,10 +78,15 @@ class Worker:
         """
         visit = _Visit(task.scan, self._job.folder(task.scan.name), self._job.fingerprint, self._name)
         try:
-            with self._results.claim(task.scan.name) as ours:
-                if not ours:
+            end = time.monotonic() + task.patience_s
+            while True:
+                with self._results.claim(task.scan.name) as ours:
+                    if ours:
+                        return self._predict(task, visit)
+                if time.monotonic() >= end:
                     return visit.record("skipped", message="another run is at work on it")
-                return self._predict(task, visit)
+                self._go_on()
+                time.sleep(_AGAIN_S)
         except Stopped:
             raise
         except SpondylError as error:

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -39,7 +40,7 @@ def list_files(folder: Path) -> list[Path]:
     """All files below a folder, sorted; links to folders are followed once.
 
     Hidden files, and the shadow files macOS puts into zip archives, are left out; a folder that
-    cannot be read is, too, with a warning in the log.
+    cannot be read is, too, with a warning in the log, and so are pipes, sockets and devices.
     """
     found: list[Path] = []
     visited: set[str] = set()
@@ -51,7 +52,18 @@ def list_files(folder: Path) -> list[Path]:
         visited.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         found.extend(Path(parent, name) for name in names if not name.startswith("."))
-    return sorted(found)
+    return sorted(file for file in found if _ends(file))
+
+
+def _ends(file: Path) -> bool:
+    """Whether a file can be read to its end; one that cannot be looked at is told of by its reader."""
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return True
+    if not stat.S_ISREG(mode):
+        logger.warning("%s: left out, a pipe, socket or device", file)
+    return stat.S_ISREG(mode)
 
 
 def _warn(error: OSError) -> None:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 _FALSE_STARTS: Final = 10
 """Workers that die before they are ready, one after the other, until the run gives up."""
 
+_LOOK_S: Final = 30
+"""Seconds without an answer after which one looks whether there are machines left."""
+
 _AGAIN_S: Final = 1
 """Seconds between two looks, while a worker that was killed has not ended."""
 
@@ -102,7 +105,7 @@ class RayCluster(Executor):
                     ledger.finished(actor, message.name)
                     yield message
                 elif message is None:
-                    false_starts = 0
+                    false_starts = false_starts if actor is None else 0
                 else:
                     false_starts += not crew.dismiss(actor)
                     if false_starts >= _FALSE_STARTS:
@@ -156,15 +159,16 @@ class _Crew:
     def hear(self, patience_s: float | None) -> tuple[Any, Record | str | None]:
         """The next answer: an actor, and its record, ``None`` when it is ready, or how it was lost.
 
-        Nobody, and ``None``, if there was none for so many seconds.
+        Nobody, and ``None``, if there was none for so many seconds, or for a while.
 
         Raises:
             SpondylError: an actor cannot do its work.
         """
         ending = not self.overdue.keys().isdisjoint(self.ready)
-        timeout = _AGAIN_S if ending else patience_s
+        timeout = _AGAIN_S if ending else min(_LOOK_S, _LOOK_S if patience_s is None else patience_s)
         answers, _ = self._ray.wait(list(self._asked), num_returns=1, timeout=timeout)
         if not answers:
+            self._check_machines()
             return None, None
         (answer,) = answers
         actor = self._asked.pop(answer)
@@ -181,6 +185,15 @@ class _Crew:
             self._waiting.discard(actor)
             self.ready.append(actor)
         return actor, message
+
+    def _check_machines(self) -> None:
+        """Do not wait for workers that no machine can start.
+
+        Raises:
+            WorkerError: the cluster is gone.
+        """
+        if not self.ready and not any(node["Alive"] for node in self._ray.nodes()):
+            raise WorkerError("no machine of the Ray cluster is left; start it, then the same command, again")
 
     def dismiss(self, actor: Any) -> bool:
         """Forget a lost actor and all it was asked for; gives whether it was ever ready."""

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
@@ -16,6 +17,9 @@ TIME_LIMIT_S: Final = 3600
 
 _CHANCES: Final = 3
 """A scan whose worker died so often is given up."""
+
+_PATIENCE_S: Final = 30.0
+"""Seconds after which a lost worker is not expected to end any more; it may be cut off and go on."""
 
 
 class Ledger:
@@ -100,7 +104,7 @@ class Ledger:
             self._losses[task.scan.name] = self._losses.get(task.scan.name, 0) + 1
             to_blame = slow and len(held) == 1
             if self._losses[task.scan.name] < _CHANCES and not to_blame:
-                self._suspects.append(task)
+                self._suspects.append(replace(task, patience_s=_PATIENCE_S))
             else:
                 given_up.append(task)
         return given_up
