@@ -76,8 +76,7 @@ def predict(  # noqa: PLR0913 - options of a command
     from spondyl.export import chosen_formats
     from spondyl.io.atomic import check_writable
 
-    also = tuple(chosen_formats(outputs))
-    folders = model_folders(model, detection, identification, segmentation)
+    also, folders = chosen_formats(outputs), model_folders(model, detection, identification, segmentation)
     if not is_url(output):
         check_writable(output)
     found, problems = find_scans(inputs, series)
