@@ -187,6 +187,18 @@ def test_stopped_during_a_handshake(start, caplog):
     assert "no association" not in caplog.text
 
 
+def test_stopped_in_the_middle_of_a_message(start, certificates):
+    node = start()
+    with socket.create_connection(("127.0.0.1", node.config.port)) as plain:
+        context = certificates.calling("scanner")
+        with context.wrap_socket(plain, server_hostname="127.0.0.1") as caller:
+            caller.sendall(bytes.fromhex("010000000044"))  # a request of 68 bytes begins
+            wait_until(lambda: not node._receiver._connections._greeting, "the handshake is done")
+            begun = time.monotonic()
+            node.stop(grace_s=0.1)
+    assert time.monotonic() - begun < 8
+
+
 def test_an_archive_without_tls(start, archive, slices, certificates):
     with archive.listening():
         node = start(tls=certificates.tls(incoming=False))

@@ -139,7 +139,9 @@ class Connections:
 def _end(connections: set[socket]) -> None:
     for connection in list(connections):
         with suppress(OSError):
-            connection.shutdown(SHUT_RDWR)
+            socket.shutdown(
+                connection, SHUT_RDWR
+            )  # an SSLSocket's own forgets TLS while another thread reads
 
 
 def _receive(receive: Callable[[int], bytearray], count: int) -> bytearray:
