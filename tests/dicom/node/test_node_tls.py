@@ -306,6 +306,7 @@ def test_one_file_for_certificate_and_key(certificates, tmp_path):
         ("{incoming: false, outgoing: false}", "tls: incoming and outgoing are both false"),
         ("{certificat: c}", "tls.certificat is no setting; did you mean tls.certificate"),
         ("{callers: friends}", "tls.callers"),
+        ("yes", "tls: expected settings of its own as 'name: value' lines"),
     ],
 )
 def test_settings_that_do_not_fit(tmp_path, text, words):

@@ -183,4 +183,6 @@ def _words(mistake: "ErrorDetails") -> str:
         known = [*NodeConfig.model_fields, *(f"tls.{name}" for name in Tls.model_fields)]
         near = get_close_matches(setting, known, 1)
         return f"{setting} is no setting" + "".join(f"; did you mean {name}?" for name in near)
+    if mistake["type"] == "model_type":
+        return f"{setting}: expected settings of its own as 'name: value' lines below it"
     return ": ".join(filter(None, [setting, mistake["msg"].removeprefix("Value error, ")]))
