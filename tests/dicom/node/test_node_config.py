@@ -22,6 +22,7 @@ from spondyl.errors import InputError
 def test_peer(text, parts):
     peer = Peer.parse(text)
     assert (peer.title, peer.host, peer.port) == parts
+    assert str(peer) == text
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ class Peer(BaseModel):
             raise InputError(f"{text!r} is no DICOM peer; expected TITLE@HOST:PORT") from error
 
     def __str__(self) -> str:
-        return f"{self.title}@{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.title}@{host}:{self.port}"
 
 
 def _peer(value: Any) -> Any:
