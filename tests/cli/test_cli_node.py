@@ -59,6 +59,13 @@ def test_retry_and_drop(store, capsys):
         typed(capsys, "retry", "1", "--store", store)
 
 
+@pytest.mark.parametrize("what", ["retry", "drop"])
+def test_no_study_named(store, capsys, what):
+    """Silence would be taken for success."""
+    with pytest.raises(InputError, match="name studies by their numbers"):
+        typed(capsys, what, "--store", store)
+
+
 def test_retry_all_goes_past_one_that_cannot_be(store, capsys):
     queue = StudyQueue(store / "queue.sqlite")
     with queue.database.change() as run:

@@ -128,6 +128,8 @@ def retry(
     from spondyl.errors import InputError
 
     place, waiting = _open(store)
+    if not (ids or all_):
+        raise InputError("name studies by their numbers, or give --all")
     failed = list_studies(waiting, [State.FAILED, State.DEAD]) if all_ else []
     for number in [*ids, *(study.id for study in failed if study.stage != Stage.REFUSED)]:
         try:
@@ -149,8 +151,11 @@ def drop(*ids: int, store: Path) -> None:
         store: Folder of the node.
     """
     from spondyl.dicom.node.upkeep import drop as drop_study
+    from spondyl.errors import InputError
 
     place, waiting = _open(store)
+    if not ids:
+        raise InputError("name studies by their numbers")
     for number in ids:
         drop_study(waiting, place, number)
         sys.stdout.write(f"study {number}: dropped\n")
