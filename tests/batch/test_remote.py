@@ -88,7 +88,8 @@ def test_from_store_to_store(kind, request, reader_model, pipeline, many_scans, 
     assert "another state" in changed.message
     overwritten = {r.name: r for r in _predict(url, reader_model, pipeline, overwrite=True)}[local[0].name]
     assert overwritten.status == "failed"
-    assert local[0].path.name in overwritten.message
+    assert overwritten.message.startswith(f"{overwritten.source}: ")
+    assert local[0].path.name in overwritten.source
 
 
 def test_what_was_not_written_to_the_end_is_no_result(memory, reader_model, pipeline, many_scans):
@@ -151,6 +152,15 @@ def test_a_full_temporary_folder_ends_the_run(memory, many_scans, monkeypatch):
 
     monkeypatch.setattr(type(filesystem(memory)[0]), "get_file", full)
     with pytest.raises(DiskFullError, match="No space left"), scan.at_hand():
+        pass
+
+
+def test_an_image_of_two_files_says_that_a_store_brings_one(memory):
+    store, path = filesystem(memory)
+    store.pipe_file(f"{path}/in/scan.mhd", b"ElementDataFile = scan.raw")
+    store.pipe_file(f"{path}/in/scan.raw", b"voxels")
+    (scan,), _ = find_scans([f"{memory}/in"])
+    with pytest.raises(ImageError, match=r"another file.*convert"), scan.at_hand():
         pass
 
 

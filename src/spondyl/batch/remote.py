@@ -19,6 +19,7 @@ from spondyl.errors import (
     SpondylError,
 )
 from spondyl.io.atomic import is_full, refused
+from spondyl.io.described import DETACHED
 from spondyl.outputs import RESULT, write_outputs
 from spondyl.result import Result
 from spondyl.spine import Spine
@@ -94,15 +95,23 @@ class RemoteScan(Scan):
         """The scan as a temporary file.
 
         Raises:
-            ImageError: it cannot be fetched.
+            ImageError: it cannot be fetched or read.
             DiskFullError: there is no space for it here.
         """
+        if self.path.suffix.lower() in DETACHED:
+            raise ImageError(
+                f"{self.url}: its voxels lie in another file, which is not fetched from a store; "
+                "convert it to .mha or .nrrd"
+            )
         with tempfile.TemporaryDirectory(prefix="spondyl-") as folder:
             here = Path(folder) / self.path.name
             store, path = filesystem(self.url)
             with asking(self.url, ImageError, "read"):
                 store.get_file(path, str(here))
-            yield Scan(self.name, here)
+            try:
+                yield Scan(self.name, here)
+            except ImageError as error:  # about a file that is gone when somebody reads this
+                raise ImageError(str(error).replace(str(here), self.url)) from error
 
     def stamp(self) -> str | None:
         """Size and the store's own mark of a state (S3: the ETag)."""
