@@ -12,10 +12,11 @@ from server_client import running, send
 
 from spondyl.errors import ImageError, InputError
 from spondyl.io import write_image
+from spondyl.server.errors import ApiError
 from spondyl.server.intake import read_upload
 from spondyl.server.layout import CaseFiles
 from spondyl.server.settings import Settings
-from spondyl.server.uploads import shown_name
+from spondyl.server.uploads import _Sink, shown_name
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +67,15 @@ def test_an_upload_without_announced_length_is_bounded_too(small):
     answer = small.post("/api/cases", **{**body(), "content": endless()})
     assert answer.status_code == 413
     assert kept(small) == []
+
+
+def test_a_header_of_a_part_is_bounded(tmp_path):
+    """Also where the parser sets no bound, as older versions of it do not."""
+    header = _Sink(tmp_path, 1, "files").callbacks()["on_header_value"]
+    for _ in range(16):
+        header(bytes(1 << 10), 0, 1 << 10)
+    with pytest.raises(ApiError, match="a header of more than 16 kB"):
+        header(b"1", 0, 1)
 
 
 def test_an_upload_that_is_cancelled_leaves_nothing(small):

@@ -22,6 +22,9 @@ SUFFIXES: Final = (".nii.gz", ".nii", ".mha", ".nrrd", ".zip", ".dcm")
 
 _CHUNK: Final = 1 << 20
 
+_MOST_HEADER: Final = 16 << 10
+"""Of a part, bytes; names of files are the longest there are."""
+
 
 async def receive_files(
     request: Request, folder: Path, *, most_bytes: int, most_files: int, field: str = "files"
@@ -135,9 +138,16 @@ class _Sink:
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._field += data[start:end]
+        self._check_header()
 
     def _header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
+        self._check_header()
+
+    def _check_header(self) -> None:
+        """Headers are held in memory; not every version of the parser bounds them."""
+        if len(self._field) + len(self._value) > _MOST_HEADER:
+            raise ApiError(400, f"damaged multipart/form-data: a header of more than {_MOST_HEADER >> 10} kB")
 
     def _header_end(self) -> None:
         if self._field.lower() == b"content-disposition":
