@@ -111,6 +111,23 @@ def test_a_click_in_3d_chooses_the_vertebra_there(page, found):
     expect(page.locator("[data-plane=axial] .tag:visible")).to_have_text([found[1]])
 
 
+def test_a_trackpad_goes_through_slices_as_slowly_as_a_wheel(page, found):
+    page.locator(f".vertebrae [data-name={found[2]}]").click()
+    where = page.locator("[data-plane=sagittal] .where")
+
+    def turned(pixels, times):
+        before = int(where.inner_text().split()[1])
+        for _ in range(times):
+            page.mouse.wheel(0, pixels)
+        page.wait_for_timeout(300)
+        return abs(int(where.inner_text().split()[1]) - before)
+
+    x, y = resting(page.locator("[data-plane=sagittal]"))
+    page.mouse.move(x, y)
+    assert turned(100, 4) in {5, 6, 7}  # of 1.5 mm
+    assert turned(-5, 24) in {5, 6, 7}
+
+
 def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     last = found[-1]
     assert painted(page, "sagittal", COLOURS[LABEL_OF[shifted(found)[-1]]]) == 0
@@ -206,7 +223,7 @@ def test_controls_have_names(page, found):
     )
     assert nameless == []
     page.keyboard.press("?")
-    page.get_by_role("dialog", name="Keys and mouse").get_by_text("soft tissue window").wait_for()
+    page.get_by_role("dialog", name="Keys, mouse and fingers").get_by_text("soft tissue window").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="detached")
 

@@ -55,6 +55,7 @@ export function toast(text, { error = false, action = null } = {}) {
     action && button(".link", { onclick: run }, action.label),
     button(".icon", { onclick: close, "aria-label": "Close this message" }, icon("x")),
   );
+  if (error && !action) for (const old of document.querySelectorAll(".toast.error")) if (old.innerText === text) old.remove();
   if (action && !error) for (const old of document.querySelectorAll(".toast.acting")) old.remove();
   box.classList.toggle("acting", Boolean(action) && !error);
   find("#toasts").append(box);
@@ -84,11 +85,13 @@ export function ask({ title, body = [], buttons = [], size = "", focus = null })
       one.button = button(one.kind ?? "", { onclick: () => dialog.close(one.value) }, one.label);
       return one.button;
     });
+    const content = make("div.body", {}, ...body);
+    if (!content.querySelector("button, input")) content.tabIndex = 0; // else no key scrolls it
     const dialog = make(
       `dialog${size && `.${size}`}`,
       { "aria-labelledby": "dialog-title", onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
       make("header", {}, heading, close),
-      make("div.body", {}, ...body),
+      content,
       foot.length ? make("footer", {}, ...foot) : null,
     );
     dialog.addEventListener("click", (event) => event.target === dialog && dialog.close(""));
@@ -97,6 +100,9 @@ export function ask({ title, body = [], buttons = [], size = "", focus = null })
     (focus ?? foot[0] ?? close).focus();
   });
 }
+
+/** Whether a dialog is open. */
+export const isAsking = () => find("dialog[open]") !== null;
 
 /** Save bytes as a file. */
 export function save(blob, name) {

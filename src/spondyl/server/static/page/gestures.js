@@ -1,12 +1,20 @@
-// Mouse, pen and keys over the pictures.
+// What mouse, pen, fingers and keys do over the pictures.
 
 import { VERTEBRAE } from "../anatomy.js";
 import { PLANES } from "../viewer/slices.js";
-import { find, make } from "./dom.js";
+import { button, find, icon, make } from "./dom.js";
 import { pickInSpace } from "./markers.js";
+import { placeIn, pointers } from "./pointers.js";
 
 const NAME_OF = new Map(VERTEBRAE.map(([name, label]) => [label, name]));
-const CLICK_PX = 3;
+/** Towards positive and negative along the axes. */
+const TOWARDS = [
+  ["the patient's right", "the patient's left"],
+  ["the front", "the back"],
+  ["the head", "the feet"],
+];
+/** A turn of the wheel by so many pixels is one slice: a trackpad tells of few at a time, a wheel of many at once. */
+const WHEEL_PX = 30;
 
 /**
  * @param {Viewer} viewer
@@ -26,8 +34,12 @@ export function gestures(viewer, actions) {
   }
 
   function slice(cell, plane) {
-    const jump = ({ offsetX, offsetY }) => viewer.jumpTo(viewer.unproject(plane, offsetX, offsetY));
-    drag(viewer, cell, {
+    const pointAt = (event) => {
+      const { x, y } = placeIn(cell, event);
+      return viewer.unproject(plane, x, y);
+    };
+    const jump = (event) => viewer.jumpTo(pointAt(event));
+    pointers(viewer, cell, {
       start: (event) => kindOf(event) === "jump" && jump(event),
       move: (event, dx, dy) => {
         const kind = kindOf(event);
@@ -36,17 +48,26 @@ export function gestures(viewer, actions) {
         else jump(event);
       },
       click: (event) => {
-        const name = NAME_OF.get(viewer.labelAt(viewer.unproject(plane, event.offsetX, event.offsetY)));
+        const name = NAME_OF.get(viewer.labelAt(pointAt(event)));
         if (kindOf(event) === "jump" && name) actions.choose(name, false);
       },
+      pinch: (factor, x, y, dx, dy) => viewer.zoom(plane, factor, x, y, dx, dy),
     });
+    const turned = wheel();
     cell.addEventListener("wheel", (event) => {
       event.preventDefault();
       if (!viewer.isLoaded) return;
-      if (event.ctrlKey) viewer.zoom(plane, event.deltaY < 0 ? 1.15 : 1 / 1.15, event.offsetX, event.offsetY);
-      else viewer.step(plane, -Math.sign(event.deltaY));
+      const { x, y } = placeIn(cell, event);
+      if (event.ctrlKey) viewer.zoom(plane, zoomOf(event), x, y);
+      else viewer.step(plane, -turned(event));
     });
     cell.addEventListener("keydown", (event) => sliceKey(event, plane));
+    const [forth, back] = TOWARDS[PLANES[plane].through];
+    const steps = [
+      held(`Slice towards ${forth}`, "up", () => viewer.isLoaded && viewer.step(plane, 1)),
+      held(`Slice towards ${back}`, "down", () => viewer.isLoaded && viewer.step(plane, -1)),
+    ];
+    cell.append(make("div.steps", {}, ...steps));
   }
 
   function sliceKey(event, plane) {
@@ -73,17 +94,19 @@ export function gestures(viewer, actions) {
   }
 
   function space(cell) {
-    drag(viewer, cell, {
+    pointers(viewer, cell, {
       start: () => {},
       move: (_event, dx, dy) => viewer.rotate(dx, dy),
       click: (event) => {
-        const name = pickInSpace(viewer, event.offsetX, event.offsetY);
+        const { x, y } = placeIn(cell, event);
+        const name = pickInSpace(viewer, x, y);
         if (name) actions.choose(name, true);
       },
+      pinch: (factor) => viewer.zoomSurfaces(factor),
     });
     cell.addEventListener("wheel", (event) => {
       event.preventDefault();
-      viewer.zoomSurfaces(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+      viewer.zoomSurfaces(zoomOf(event));
     });
     cell.addEventListener("keydown", (event) => {
       const turns = { ArrowLeft: [-12, 0], ArrowRight: [12, 0], ArrowUp: [0, -12], ArrowDown: [0, 12] };
@@ -104,27 +127,45 @@ function kindOf(event) {
   return event.shiftKey ? "window" : "jump";
 }
 
-/** Pointer pressed on the cell itself until released; a press without movement is a click. */
-function drag(viewer, cell, { start, move, click }) {
-  cell.addEventListener("pointerdown", (event) => {
-    if (event.target.closest("button") || !viewer.isLoaded) return;
-    const stop = new AbortController();
-    let last = { x: event.clientX, y: event.clientY };
-    let far = false;
-    cell.setPointerCapture(event.pointerId);
-    start(event);
-    const listen = (name, run) => cell.addEventListener(name, run, { signal: stop.signal });
-    listen("pointermove", (now) => {
-      const [dx, dy] = [now.clientX - last.x, now.clientY - last.y];
-      if (!far && Math.hypot(dx, dy) < CLICK_PX) return;
-      far = true;
-      move(now, dx, dy);
-      last = { x: now.clientX, y: now.clientY };
-    });
-    listen("pointerup", (up) => {
-      stop.abort();
-      if (!far) click(up);
-    });
-    listen("pointercancel", () => stop.abort());
-  });
+/** Slices that turns of the wheel are worth, of one sign for downwards. */
+function wheel() {
+  let left = 0;
+  return ({ deltaY, deltaMode }) => {
+    if (deltaMode !== WheelEvent.DOM_DELTA_PIXEL || Math.abs(deltaY) >= WHEEL_PX) return Math.sign(deltaY);
+    left = left * deltaY < 0 ? deltaY : left + deltaY;
+    const slices = Math.trunc(left / WHEEL_PX);
+    left -= slices * WHEEL_PX;
+    return slices;
+  };
+}
+
+/** The factor of one turn of the wheel, or of fingers on a trackpad, which browsers tell as a turn with Ctrl. */
+function zoomOf({ deltaY, deltaMode }) {
+  const pixels = deltaMode === WheelEvent.DOM_DELTA_PIXEL ? deltaY : Math.sign(deltaY) * 100;
+  return Math.min(Math.max(Math.exp(-pixels / 100), 1 / 1.15), 1.15);
+}
+
+/** A button that goes on while it is held. */
+function held(title, sign, run) {
+  let timer = 0;
+  let isHeld = false;
+  const again = () => {
+    isHeld = true;
+    run();
+    timer = setTimeout(again, 60);
+  };
+  const end = () => clearTimeout(timer);
+  return button(
+    ".icon",
+    {
+      title,
+      "aria-label": title,
+      onpointerdown: () => ((isHeld = false), end(), (timer = setTimeout(again, 400))),
+      onpointerup: end,
+      onpointercancel: end,
+      onpointerleave: end,
+      onclick: () => (isHeld ? (isHeld = false) : run()),
+    },
+    icon(sign),
+  );
 }

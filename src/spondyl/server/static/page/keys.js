@@ -1,16 +1,27 @@
-// Keys, and the page that lists them.
+// Keys, and the page that lists them with what mouse and fingers do.
 
-import { ask, make } from "./dom.js";
+import { ask, isAsking, make } from "./dom.js";
 
 const MOUSE = [
   ["Click", "move the crosshair, choose a vertebra"],
   ["Wheel", "next slice"],
   ["Ctrl + wheel", "zoom"],
-  ["Right drag", "pan"],
+  ["Right or Ctrl + drag", "pan"],
   ["Shift + drag", "window: level up and down, width across"],
   ["Drag a centre", "move it"],
   ["Double click a name", "rename"],
   ["Double click a picture", "enlarge, and back"],
+];
+
+const FINGERS = [
+  ["Tap", "move the crosshair, choose a vertebra"],
+  ["Drag", "move the crosshair; in 3D turn"],
+  ["Two fingers apart, together", "zoom"],
+  ["Two fingers along", "pan"],
+  ["Arrows in the corner", "next slice; hold them to go on"],
+  ["Drag the chosen centre", "move it"],
+  ["Tap a name twice", "rename"],
+  ["Tap a picture twice", "enlarge, and back"],
 ];
 
 /**
@@ -19,7 +30,7 @@ const MOUSE = [
  */
 export function keys(table, isViewing) {
   addEventListener("keydown", (event) => {
-    if (event.altKey || document.querySelector("dialog[open]") || isTyping(event.target)) return;
+    if (event.altKey || isAsking() || isOwn(event)) return;
     const control = event.ctrlKey || event.metaKey;
     const name =
       (control ? "Ctrl+" : "") +
@@ -32,8 +43,11 @@ export function keys(table, isViewing) {
   });
 }
 
-function isTyping(target) {
-  return target.closest?.("select, textarea, input:not([type=radio], [type=checkbox], [type=range])") ?? false;
+/** Keys that mean something to the field that has the focus. */
+function isOwn({ target, key }) {
+  const field = target.closest?.("select, textarea, input");
+  if (!field || field.type === "checkbox") return false;
+  return key.startsWith("Arrow") || !["radio", "range"].includes(field.type);
 }
 
 export function helpDialog(table) {
@@ -53,7 +67,7 @@ export function helpDialog(table) {
     about,
   ]);
   return ask({
-    title: "Keys and mouse",
+    title: "Keys, mouse and fingers",
     size: "wider",
     body: [
       make(
@@ -65,6 +79,8 @@ export function helpDialog(table) {
           {},
           make("h3", {}, "Mouse"),
           list(MOUSE),
+          make("h3", {}, "Fingers"),
+          list(FINGERS),
           make("h3", {}, "In a picture that has the focus"),
           list([
             ["Arrows", "move the crosshair 2 mm, with Shift 10 mm"],

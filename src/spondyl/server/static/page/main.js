@@ -5,7 +5,7 @@ import { NoViewer } from "../viewer/none.js";
 import * as api from "./api.js";
 import { casesPanel } from "./cases.js";
 import { corrections, neighbour } from "./corrections.js";
-import { ask, attempt, find, make, toast } from "./dom.js";
+import { announce, ask, attempt, find, isAsking, make, toast } from "./dom.js";
 import { exportDialog } from "./exporting.js";
 import { findings } from "./findings.js";
 import { gestures } from "./gestures.js";
@@ -22,7 +22,7 @@ import { acceptDrops, choose as chooseFiles } from "./upload.js";
 theme();
 api.onTokenNeeded(askForToken);
 
-const show = (one) => state.current === null && (location.hash = `#/case/${one.id}`);
+const show = (one) => state.current === null && !isAsking() && (location.hash = `#/case/${one.id}`);
 const add = (folder) => chooseFiles(folder, show);
 const panel = casesPanel(find("#cases"), { add });
 stage({ add });
@@ -32,7 +32,7 @@ for (const cell of document.querySelectorAll("[data-plane]")) {
   cell.prepend(make("div.view-title", { "aria-hidden": "true" }, title, make("span.where")));
 }
 
-const narrow = matchMedia("(max-width: 800px)");
+const narrow = matchMedia("(max-width: 1024px)"); // as in cases.css
 narrow.onchange = () => toggleCases(!narrow.matches);
 narrow.onchange();
 connect(await startViewer());
@@ -90,7 +90,11 @@ function connect(viewer) {
 
 function keyTable(bar, act, viewer, exporting) {
   const view = (run, about) => ({ run, about, viewer: true });
-  const go = (by, about) => ({ ...view(() => act.choose(neighbour(by)), about), repeats: true });
+  const step = (by) => {
+    act.choose(neighbour(by));
+    announce(state.selected ?? "");
+  };
+  const go = (by, about) => ({ ...view(() => step(by), about), repeats: true });
   const [above, below] = [go(-1, "vertebra above"), go(1, "vertebra below")];
   return {
     "?": { run: () => find("#help").click(), about: "this list" },
@@ -128,6 +132,7 @@ function toggleCases(show = document.body.classList.contains("no-cases")) {
 }
 
 function route() {
+  for (const dialog of document.querySelectorAll("dialog[open]:not(.token)")) dialog.close(""); // about another scan
   state.open(/^#\/case\/([0-9a-f]{32})$/.exec(location.hash)?.[1] ?? null);
   if (narrow.matches && state.current) toggleCases(false); // it lies over the scan there
 }
@@ -141,7 +146,7 @@ async function seekMissing() {
   } catch (error) {
     if (error.status !== 404 || id !== state.current) return;
     state.open(null);
-    location.hash = "#/";
+    history.replaceState(null, "", "#/"); // or going back would lead here again
     toast("That scan is no longer on the server: somebody deleted it.");
   }
 }
@@ -177,6 +182,7 @@ async function askForToken(refused) {
   });
   const answer = await ask({
     title: "Token",
+    size: "token",
     body: [make("p", {}, refused || "This server asks for the token it was started with."), input],
     buttons: [{ label: "Go on", value: "go", kind: ".primary" }],
     focus: input,

@@ -3,13 +3,13 @@
 import { colourOf } from "../anatomy.js";
 import { PLANES } from "../viewer/slices.js";
 import { button, find, make } from "./dom.js";
+import { slackOf } from "./pointers.js";
 import { state } from "./state.js";
 
 /** Names stand this far beside the centroid, mm: in front of the body, to the patient's left, ... */
 const BESIDE = { sagittal: [0, 24, 0], coronal: [-30, 0, 0], axial: [-26, 0, 0], surface: [0, 0, 0] };
 /** Further from the slice than this, mm, a centroid is faint; in axial slices it is left out. */
 const NEAR_MM = 12;
-const DRAG_PX = 4;
 
 /**
  * @param {Viewer} viewer
@@ -92,6 +92,8 @@ export function markers(viewer, actions) {
     const { dot, vertebra, plane } = one;
     dot.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
+      // Fingers hit dots they do not mean: they move the chosen one only.
+      if (event.pointerType === "touch" && vertebra.name !== state.selected) return;
       event.stopPropagation();
       const stop = new AbortController();
       const start = { x: event.clientX, y: event.clientY };
@@ -104,7 +106,7 @@ export function markers(viewer, actions) {
       };
       const listen = (name, run) => dot.addEventListener(name, run, { signal: stop.signal });
       listen("pointermove", ({ clientX, clientY }) => {
-        if (!one.held && Math.hypot(clientX - start.x, clientY - start.y) < DRAG_PX) return;
+        if (!one.held && Math.hypot(clientX - start.x, clientY - start.y) < slackOf(event)) return;
         one.held = true;
         dot.classList.add("held");
         const box = one.layer.getBoundingClientRect();
@@ -117,7 +119,7 @@ export function markers(viewer, actions) {
         end();
         if (moved) actions.move(vertebra.name, mm);
       });
-      listen("pointercancel", () => (end(), place("slices")));
+      listen("lostpointercapture", () => (end(), place("slices"))); // cancelled, or a second finger makes it a pinch
     });
   }
 

@@ -74,6 +74,8 @@ export class Viewer extends EventTarget {
     this.framing.reset();
     this.slices.updateGLVolume();
     this.layout();
+    this.slices.scene.crosshairPos = [0.5, 0.5, 0.5]; // not where it was in another scan
+    this.dispatchEvent(new Event("moved"));
   }
 
   /** Another label map of the same scan. */
@@ -178,10 +180,10 @@ export class Viewer extends EventTarget {
     this.#redraw(this.slices);
   }
 
-  /** Zoom a plane around a point, or around the crosshair when no pixels are given. */
-  zoom(plane, factor, x, y) {
+  /** Zoom a plane around a point, taken along by pixels, or around the crosshair when none is given. */
+  zoom(plane, factor, x, y, dx, dy) {
     const mm = x === undefined ? this.position : this.unproject(plane, x, y);
-    this.framing.zoom(this.#tile(plane), factor, mm);
+    this.framing.zoom(this.#tile(plane), factor, mm, dx, dy);
     this.#redraw(this.slices);
   }
 

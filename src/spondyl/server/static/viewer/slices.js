@@ -57,14 +57,16 @@ export class Framing {
     this.of[tile.plane].centre = [middle[0] - dx * perPixel[0], middle[1] + dy * perPixel[1]];
   }
 
-  /** Zoom what a tile shows by a factor, and keep a point (mm) where it is on the screen. */
-  zoom(tile, factor, mm) {
+  /** Zoom what a tile shows by a factor, and keep a point (mm) where it is on the screen, or take it along by pixels. */
+  zoom(tile, factor, mm, dx = 0, dy = 0) {
     const view = this.of[tile.plane];
     const zoom = Math.min(Math.max(view.zoom * factor, LEAST), MOST);
     const ratio = view.zoom / zoom;
     const fixed = [mm[tile.across], mm[tile.up]];
     view.zoom = zoom;
-    view.centre = fixed.map((at, axis) => at + (tile.middle[axis] - at) * ratio);
+    const [right, down] = tile.perPixel;
+    const taken = [dx * right, -dy * down];
+    view.centre = fixed.map((at, axis) => at + (tile.middle[axis] - at - taken[axis]) * ratio);
   }
 }
 
