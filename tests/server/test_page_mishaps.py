@@ -5,9 +5,14 @@ Without WebGL, which makes it quick; what is drawn is the matter of the other te
 
 import json
 
+import numpy as np
 import pytest
 from page_helpers import browser_page, complaints_of
 from server_client import send, settled
+
+from readers import toy_scan
+from spondyl.io import write_image
+from spondyl.volume import Volume
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -298,9 +303,146 @@ def test_a_window_as_narrow_as_a_telephone(page, opened):
                  .map((one) => one.outerHTML)"""
         )
         assert outside == []
+        expect(page.get_by_role("heading", level=1)).to_have_text("Spondyl")
         expect(page.locator("#cases")).to_be_hidden()
         page.get_by_role("button", name="Show or hide the list of scans").click()
         page.locator("#cases").get_by_role("link").first.click()
         expect(page.locator("#cases")).to_be_hidden()
     finally:
         page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_buttons_stay_while_their_scan_makes_progress(page, opened):
+    """Several times a second; a click that began on a button that is replaced is lost."""
+    stayed = page.evaluate(
+        """async (id) => {
+             const { state } = await import("/page/state.js");
+             const whole = state.openCase;
+             const upload = { name: "sent", part: 0, cancel() {} };
+             const places = ["[data-state=uploading]", `[data-id="${id}"]`, "#progress"];
+             const buttons = () => places.map((place) => document.querySelector(`${place} button`));
+             state.uploads.push(upload);
+             state.putCase({ ...whole, state: "running", progress: 0.1, step: "reading" });
+             const before = buttons();
+             upload.part = 0.5;
+             state.putCase({ ...whole, state: "running", progress: 0.2, step: "writing" });
+             const same = buttons().map((one, n) => one !== null && one === before[n]);
+             const told = document.querySelector("#progress p").textContent;
+             state.uploads = [];
+             state.putCase(whole);
+             return [...same, told];
+           }""",
+        opened,
+    )
+    assert stayed == [True, True, True, "writing · 20\u00a0%"]
+
+
+def test_two_uploads_of_one_scan_are_told_apart(page, opened, pair):
+    rows = [page.locator(f"[data-id='{case}']") for case in pair]
+    assert rows[0].locator(".name").inner_text() == rows[1].locator(".name").inner_text()
+    sent = [row.locator(".sent") for row in rows]
+    for one in sent:  # with the second, because of the other
+        when = one.get_attribute("datetime")
+        assert one.inner_text() == page.evaluate("(when) => new Date(when).toLocaleTimeString()", when)
+
+
+def test_going_back_closes_the_dialog_and_does_not_get_stuck(page, working, opened, pair, scan):
+    case = send(working, scan).json()["id"]
+    settled(working, case)
+    page.locator(f"[data-id='{case}'] a").click()
+    page.locator("#findings[hidden]").wait_for(state="attached")
+    shown(page, FOUND)
+    page.keyboard.press("r")
+    page.get_by_role("dialog", name="What is the vertebra").wait_for()
+    page.go_back()
+    page.get_by_role("dialog").wait_for(state="detached")
+    shown(page, FOUND)
+    assert page.evaluate("location.hash") == f"#/case/{opened}"
+    page.go_forward()
+    page.wait_for_function("(id) => location.hash.endsWith(id)", arg=case)
+    working.delete(f"/api/cases/{case}")
+    page.get_by_text("Drop a CT scan here").wait_for()
+    page.go_back()
+    shown(page, FOUND)
+    assert page.evaluate("location.hash") == f"#/case/{opened}"
+
+
+def test_export_asked_for_twice_is_one_dialog(page, opened):
+    held = []
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/formats", hold)
+    for _ in range(2):
+        page.locator("#export").click()
+    page.wait_for_timeout(200)
+    for route in held:
+        route.continue_()
+    page.get_by_role("dialog", name="Export").wait_for()
+    page.wait_for_timeout(500)
+    expect(page.get_by_role("dialog")).to_have_count(1)
+
+
+def test_arrows_belong_to_the_field_that_has_the_focus(page, opened):
+    choose(page, "L1")
+    page.locator("input[name=window][value=bone]").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("input[name=window][value=soft]")).to_be_checked()
+    expect(page.locator(".chosen h2")).to_have_text("L1")
+    page.keyboard.press("b")
+    expect(page.locator("input[name=window][value=bone]")).to_be_checked()
+
+
+def test_the_vertebra_a_key_leads_to_is_read_out(page, opened):
+    choose(page, "L1")
+    page.locator("#undo").evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    expect(page.locator("#live")).to_have_text("L2")
+
+
+def test_the_heading_of_the_strip_keeps_the_focus(page, opened):
+    heading = page.locator(".strip .view-title")
+    heading.focus()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Curved coronal")
+    expect(heading).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(heading).to_have_text("Curved sagittal")
+
+
+def test_a_scan_without_vertebrae(page, working, opened, tmp_path):
+    grid = toy_scan().grid
+    water = np.random.default_rng(0).integers(-3, 4, grid.shape, np.int16)
+    water[:16] = -1000
+    write_image(Volume(water, grid), tmp_path / "water.nii.gz")
+    case = send(working, tmp_path / "water.nii.gz").json()["id"]
+    info = settled(working, case)
+    assert info["state"] == "done", info["error"]
+    page.locator(f"[data-id='{case}'] a").click()
+    page.get_by_text("No vertebra was found in this scan.").wait_for()
+    expect(page.get_by_role("button", name="All names one level up")).to_have_count(0)
+    expect(page.get_by_text("This model gives no probability")).to_have_count(0)
+    for key in ("r", "m", "Delete", "ArrowDown", "f"):
+        page.keyboard.press(key)
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    working.delete(f"/api/cases/{case}")
+
+
+def test_a_small_window_shows_what_is_chosen_first(page, opened):
+    page.set_viewport_size({"width": 390, "height": 420})
+    try:
+        page.reload()
+        shown(page, FOUND)
+        expect(page.locator(".chosen h2")).to_have_text("L2")
+        expect(page.get_by_role("button", name="Rename…")).to_be_in_viewport()
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def test_the_same_trouble_is_told_once(page, opened):
+    page.route("**/corrections", lambda route: route.abort())
+    for _ in range(3):
+        page.get_by_role("button", name="All names one level up").click()
+    expect(page.locator("#editing")).to_have_attribute("aria-busy", "false")
+    expect(page.get_by_role("alert")).to_have_count(1)

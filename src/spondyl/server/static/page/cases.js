@@ -65,48 +65,69 @@ export function casesPanel(panel, { add }) {
   return { refresh };
 }
 
+/**
+ * Rows stay the same elements while they change: several times a second they do, and neither the focus nor a click may
+ * get lost between two of them.
+ */
 function uploadRow(one) {
-  return make(
+  one.row ??= make(
     "li.case",
     { "data-state": "uploading" },
-    make(
-      "div.what",
-      {},
-      make("span.name", {}, one.name),
-      make("span.detail", {}, `sending ${percent(one.part)}`),
-      bar(one.part, `Sending ${one.name}`),
-    ),
+    make("div.what", {}),
     button(".icon", { onclick: one.cancel, title: "Cancel", "aria-label": `Cancel sending ${one.name}` }, icon("x")),
   );
+  one.row.firstChild.replaceChildren(
+    make("span.name", {}, one.name),
+    make("span.detail", {}, `sending ${percent(one.part)}`),
+    bar(one.part, `Sending ${one.name}`),
+  );
+  return one.row;
 }
 
-/** A row is made anew only when its scan changed, so that focus stays where it is. */
 function caseRow(one, rows) {
-  const told = JSON.stringify([one, one.id === state.current]);
-  const known = rows.get(one.id);
-  if (known?.told === told) return known.row;
-  const row = make("li.case", { "data-state": one.state, "data-id": one.id }, link(one), actions(one));
-  const focused = known?.row.contains(document.activeElement) && document.activeElement.dataset.role;
-  known?.row.replaceWith(row);
-  if (focused) (row.querySelector(`[data-role=${focused}]`) ?? row.querySelector("a")).focus();
+  const told = JSON.stringify([one, one.id === state.current, sent(one)]);
+  const known = rows.get(one.id) ?? { row: newRow(one) };
+  if (known.told === told) return known.row;
+  const { row } = known;
+  const [link, acts] = row.children;
+  link.replaceChildren(...content(one));
+  if (one.id === state.current) link.setAttribute("aria-current", "page");
+  else link.removeAttribute("aria-current");
+  if (row.dataset.state !== one.state) {
+    row.dataset.state = one.state;
+    const hadFocus = acts.contains(document.activeElement);
+    acts.replaceChildren(...actions(one));
+    if (hadFocus) (acts.firstChild ?? link).focus();
+  }
   rows.set(one.id, { row, told });
   return row;
 }
 
-function link(one) {
+const newRow = ({ id }) =>
+  make("li.case", { "data-id": id }, make("a.what", { href: `#/case/${id}` }), make("div.actions"));
+
+function content(one) {
   const { detail, badge } = described(one);
-  return make(
-    "a.what",
-    {
-      href: `#/case/${one.id}`,
-      "aria-current": one.id === state.current ? "page" : null,
-      "data-role": "open",
-    },
+  return [
     make("span.name", { title: one.name }, one.name),
     badge && make(`span.badge.${badge.kind}`, { title: badge.title }, badge.text),
-    make("span.detail", {}, detail),
+    make("span.detail", { title: detail }, detail),
+    make("time.sent", { dateTime: one.created, title: `Sent ${new Date(one.created).toLocaleString()}` }, sent(one)),
     one.state === "running" ? bar(one.progress, `Progress of ${one.name}`) : null,
-  );
+  ].filter(Boolean);
+}
+
+/** When it was sent: the time, with the day if that is not today, to the second if there is another of that name. */
+function sent({ id, name, created }) {
+  const at = new Date(created);
+  const isToday = at.toDateString() === new Date().toDateString();
+  const hasTwin = state.cases.some((other) => other.name === name && other.id !== id);
+  return at.toLocaleString([], {
+    ...(isToday ? {} : { day: "numeric", month: "short" }),
+    hour: "numeric",
+    minute: "2-digit",
+    ...(hasTwin ? { second: "2-digit" } : {}),
+  });
 }
 
 function described(one) {
@@ -118,7 +139,7 @@ function described(one) {
       badge: one.state === "failed" ? { kind: "bad", text: "!", title: one.error } : null,
     };
   const names = one.vertebrae ?? [];
-  const span = names.length ? `${names[0]}–${names.at(-1)}, ${names.length} vertebrae` : "no vertebrae";
+  const span = names.length > 1 ? `${names[0]}–${names.at(-1)}, ${names.length} vertebrae` : (names[0] ?? "no vertebrae");
   return { detail: span, badge: certainty(one) };
 }
 
@@ -138,21 +159,15 @@ function bar(part, label) {
 }
 
 function actions(one) {
-  const act = (name, sign, role, run) =>
-    button(
-      ".icon",
-      { onclick: () => attempt(run), title: name, "aria-label": `${name} ${one.name}`, "data-role": role },
-      icon(sign),
-    );
+  const act = (name, sign, run) =>
+    button(".icon", { onclick: () => attempt(run), title: name, "aria-label": `${name} ${one.name}` }, icon(sign));
   const open = one.state === "queued" || one.state === "running";
-  return make(
-    "div.actions",
-    {},
-    open && act("Cancel", "x", "cancel", async () => state.putCase(await api.cancelCase(one.id))),
+  return [
+    open && act("Cancel", "x", async () => state.putCase(await api.cancelCase(one.id))),
     (one.state === "failed" || one.state === "cancelled") &&
-      act("Try again", "again", "retry", async () => state.putCase(await api.retryCase(one.id))),
-    !open && act("Delete", "bin", "delete", () => remove(one)),
-  );
+      act("Try again", "again", async () => state.putCase(await api.retryCase(one.id))),
+    !open && act("Delete", "bin", () => remove(one)),
+  ].filter(Boolean);
 }
 
 /** Ask, then delete a scan with all its results. */
@@ -161,6 +176,7 @@ export async function remove(one) {
     title: `Delete ${one.name}?`,
     body: [
       make("p", {}, "The scan, its result and all corrections are deleted from the server. This cannot be undone."),
+      make("p.quiet", {}, `Sent ${new Date(one.created).toLocaleString()}.`),
     ],
     buttons: [
       { label: "Keep", value: "" },
@@ -168,7 +184,7 @@ export async function remove(one) {
     ],
   });
   if (sure !== "delete") return;
-  if (state.current === one.id) location.hash = "#/";
+  if (state.current === one.id) location.replace("#/"); // there is nothing to go back to
   await api.deleteCase(one.id);
   state.dropCase(one.id);
   toast(`${one.name} was deleted`);

@@ -1,7 +1,7 @@
 // Files out: every format of the open scan, as one archive.
 
 import * as api from "./api.js";
-import { ask, attempt, make, save, toast } from "./dom.js";
+import { ask, attempt, isAsking, make, save, toast } from "./dom.js";
 import { state } from "./state.js";
 
 const USUAL = ["mask", "centroids", "csv"];
@@ -11,6 +11,7 @@ export async function exportDialog() {
   const one = state.openCase;
   if (!one || !state.result) return;
   const formats = await api.formats(one.id);
+  if (state.current !== one.id || isAsking()) return; // another scan, or asked for twice, on a slow network
   const boxes = formats.map(({ name }) =>
     make("input", { type: "checkbox", value: name, checked: USUAL.includes(name) }),
   );

@@ -46,7 +46,7 @@ export function findings(actions) {
       const is = one.dataset.name === state.selected;
       one.setAttribute("aria-current", String(is));
       one.tabIndex = is || (!state.selected && one === list.querySelector("button")) ? 0 : -1;
-      if (is) one.scrollIntoView({ block: "nearest" });
+      if (is && list.scrollHeight > list.clientHeight) one.scrollIntoView({ block: "nearest" }); // else all would scroll
     }
     const vertebra = state.vertebra;
     chosen.hidden = !vertebra;
@@ -78,20 +78,23 @@ function numberingOf(result, actions) {
   const rest = result.alternatives.filter((one) => one.probability < LIKELY);
   const shift = (by, sign, words) =>
     button(".icon", { title: words, "aria-label": words, onclick: () => actions.shift(by) }, icon(sign));
+  const none = !result.vertebrae.length;
   return [
     make(
       "header",
       {},
       make("h2", {}, "Numbering"),
-      make(
-        "div.row",
-        {},
-        shift(-1, "up", "All names one level up (T12 becomes T11)"),
-        shift(1, "down", "All names one level down (T12 becomes L1)"),
-      ),
+      none
+        ? null
+        : make(
+            "div.row",
+            {},
+            shift(-1, "up", "All names one level up (T12 becomes T11)"),
+            shift(1, "down", "All names one level down (T12 becomes L1)"),
+          ),
     ),
     sure === null
-      ? make("p", {}, result.history?.length ? "Corrected by hand" : "This model gives no probability")
+      ? !none && make("p", {}, result.history?.length ? "Corrected by hand" : "This model gives no probability")
       : make(
           "p.sure",
           {},
@@ -126,7 +129,6 @@ function row(vertebra, actions) {
   const { name, probability, flags } = vertebra;
   const swatch = make("span.swatch", { "aria-hidden": "true" });
   swatch.style.setProperty("--colour", colourOf(name));
-  const said = probability === null ? "" : `, ${percent(probability)}`;
   const remark = flags.map((flag) => flag.message).join(" ");
   return make(
     "li",
@@ -137,12 +139,11 @@ function row(vertebra, actions) {
         "data-name": name,
         onclick: () => actions.choose(name),
         ondblclick: () => actions.rename(name),
-        "aria-label": `${name}${said}${remark ? `. ${remark}` : ""}`,
         title: remark || null,
       },
       swatch,
       make("span.name", {}, name),
-      probability === null ? make("span.quiet", {}, "–") : meter(probability, "Probability"),
+      probability === null ? make("span.quiet", { "aria-hidden": "true" }, "–") : meter(probability, null), // the number says it
       probability === null ? make("span") : make("span.number", {}, percent(probability)),
       flags.length ? icon("flag") : make("span"),
     ),
@@ -199,7 +200,8 @@ const SIDES = ["RL", "AP", "SI"];
 
 function meter(part, label) {
   const kind = part < 0.8 ? "bad" : part < 0.95 ? "fair" : "good";
-  const element = make(`span.meter.${kind}`, { role: "img", "aria-label": `${label}: ${percent(part)}` });
+  const said = label ? { role: "img", "aria-label": `${label}: ${percent(part)}` } : { "aria-hidden": "true" };
+  const element = make(`span.meter.${kind}`, said);
   element.style.setProperty("--part", part);
   return element;
 }

@@ -2,7 +2,7 @@
 
 import { PLANES } from "../viewer/slices.js";
 import * as api from "./api.js";
-import { announce, button, find, icon, percent } from "./dom.js";
+import { announce, button, find, icon, make, percent } from "./dom.js";
 import { state } from "./state.js";
 
 /** @param {Viewer} viewer @param {object} tools @param {{load: function, clear: function}} strip */
@@ -35,8 +35,9 @@ export function scan(viewer, tools, strip) {
   }
 
   async function fetchAll(one, signal) {
-    say("Loading the scan…");
-    const progress = (got, all) => all && say(`Loading the scan… ${percent(got / all)} of ${megabytes(all)} MB`);
+    const part = make("span", { "aria-hidden": "true" }); // read out once, not with every step
+    say("Loading the scan…", part);
+    const progress = (got, all) => all && (part.textContent = ` ${percent(got / all)} of ${megabytes(all)} MB`);
     const [result, image, mask] = await Promise.all([
       api.getResult(one.id, signal),
       viewer.draws && api.getImage(one.id, signal, progress),
@@ -44,6 +45,7 @@ export function scan(viewer, tools, strip) {
     ]);
     say("Showing…");
     await painted();
+    signal.throwIfAborted();
     await viewer.load(image, mask, tools.look(), signal);
     state.setResult(result);
     await strip.load(one.id, signal);
@@ -72,8 +74,8 @@ export function scan(viewer, tools, strip) {
     loading.hidden = true;
   }
 
-  function say(text) {
-    loading.textContent = text;
+  function say(...what) {
+    loading.replaceChildren(...what);
     loading.hidden = false;
   }
 
@@ -87,9 +89,9 @@ export function scan(viewer, tools, strip) {
   new ResizeObserver(() => viewer.layout()).observe(find("#views"));
   viewer.addEventListener("moved", () => {
     for (const [plane, { through }] of Object.entries(PLANES)) {
-      const mm = viewer.position[through];
-      find(`[data-plane=${plane}]`).setAttribute("aria-valuetext", `${mm.toFixed(0)} mm`);
-      find(`[data-plane=${plane}] .where`).textContent = where(through, mm);
+      const at = where(through, viewer.position[through]);
+      find(`[data-plane=${plane}]`).ariaLabel = `${plane.charAt(0).toUpperCase()}${plane.slice(1)} slice, ${at}`;
+      find(`[data-plane=${plane}] .where`).textContent = at;
     }
   });
   return { open, reload, choose };

@@ -40,23 +40,30 @@ export function stage({ add }) {
     if (!progress.hidden) update(one);
   }
 
+  /** What is there already stays: focus, and a click that has begun. */
   function update(one) {
-    const told = JSON.stringify(one);
-    if (progress.dataset.told === told) return;
-    progress.dataset.told = told;
-    progress.replaceChildren(...(one.state === "queued" || one.state === "running" ? busy(one) : stopped(one)));
+    const isBusy = one.state === "queued" || one.state === "running";
+    const what = `${one.id} ${isBusy ? "busy" : one.state}`;
+    if (progress.dataset.what !== what) progress.replaceChildren(...(isBusy ? busy(one) : stopped(one)));
+    progress.dataset.what = what;
+    if (isBusy) follow(progress, one);
   }
 }
 
 function busy(one) {
-  const value = Math.round(100 * one.progress);
-  const place = one.state === "queued" && one.position ? `Waiting, place ${one.position} in the queue` : "Waiting";
   return [
     make("h2", {}, one.name),
-    make("progress.large", { max: 100, value, "aria-label": `Progress of ${one.name}` }, `${value} %`),
-    make("p", {}, one.state === "queued" ? place : `${one.step ?? "Running"} · ${percent(one.progress)}`),
+    make("progress.large", { max: 100, "aria-label": `Progress of ${one.name}` }),
+    make("p"),
     button("", { onclick: () => attempt(async () => state.putCase(await api.cancelCase(one.id))) }, "Cancel"),
   ];
+}
+
+function follow(progress, one) {
+  const place = one.state === "queued" && one.position ? `Waiting, place ${one.position} in the queue` : "Waiting";
+  progress.querySelector("progress").value = Math.round(100 * one.progress);
+  progress.querySelector("p").textContent =
+    one.state === "queued" ? place : `${one.step ?? "Running"} · ${percent(one.progress)}`;
 }
 
 function stopped(one) {

@@ -22,6 +22,7 @@ export function strip(actions) {
     const strip = await api.getStrip(id, plane, signal);
     signal.throwIfAborted();
     if (mine !== turn) return; // a newer one is on its way, or there
+    const hadFocus = element.querySelector(".view-title") === document.activeElement;
     clear();
     if (!strip) return;
     url = strip.url;
@@ -36,6 +37,7 @@ export function strip(actions) {
       `Curved ${plane}`,
     );
     element.replaceChildren(title, frame(strip));
+    if (hadFocus) title.focus();
     choose();
   }
 
