@@ -446,3 +446,56 @@ def test_the_same_trouble_is_told_once(page, opened):
         page.get_by_role("button", name="All names one level up").click()
     expect(page.locator("#editing")).to_have_attribute("aria-busy", "false")
     expect(page.get_by_role("alert")).to_have_count(1)
+
+
+def test_delete_in_the_list_of_scans_deletes_no_vertebra(page, working, opened):
+    page.locator(f"[data-id='{opened}'] a").focus()
+    page.keyboard.press("Delete")
+    page.wait_for_timeout(300)
+    shown(page, FOUND)
+    assert working.get(f"/api/cases/{opened}").json()["undo"] == 0
+
+
+def test_remarks_on_measurements_are_written_out(page, opened):
+    """Not only shown to a mouse that rests on the value."""
+    angle = {
+        "value": 12.3,
+        "unit": "deg",
+        "uncertainty": 2.0,
+        "remarks": [{"message": "Measured lying down."}],
+    }
+    text = page.evaluate(
+        """async (angle) => (await import("/page/measures.js"))
+             .angles({ measurements: { angles: { kyphosis_deg: angle, lordosis_deg: angle } } })
+             .textContent""",
+        angle,
+    )
+    assert "12.3 ± 2.0° *" in text
+    assert "* Kyphosis, Lordosis. Measured lying down." in text
+
+
+def test_a_connection_that_breaks_in_the_middle_of_an_answer(page, opened):
+    said = page.evaluate(
+        """async () => {
+             const api = await import("/page/api.js");
+             const whole = window.fetch;
+             const start = (controller) => controller.error(new TypeError("network error"));
+             window.fetch = async () => new Response(new ReadableStream({ start }));
+             const ask = [api.getMask("1"), api.getResult("1"), api.trainingSet()];
+             const said = await Promise.all(ask.map((one) => one.catch(({ message }) => message)));
+             window.fetch = whole;
+             return said;
+           }"""
+    )
+    assert set(said) == {"The connection broke off; try again."}
+
+
+def test_many_messages_leave_room(page, opened):
+    page.evaluate(
+        """async () => {
+             const { toast } = await import("/page/dom.js");
+             for (let n = 1; n <= 50; n++) toast(`scan ${n}: it failed`, { error: true });
+           }"""
+    )
+    expect(page.get_by_text("scan 50: it failed")).to_be_in_viewport()
+    assert page.locator("#toasts").bounding_box()["y"] > 200

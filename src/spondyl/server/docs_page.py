@@ -52,9 +52,9 @@ def _page(api: dict[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Spondyl API</title>'
         '<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css">'
         '<link rel="icon" href="icon.svg"></head>'
-        f"<body><h1>Spondyl API {escape(info['version'])}</h1>{about}"
+        f"<body><main><h1>Spondyl API {escape(info['version'])}</h1>{about}"
         '<p><a href="openapi.json">openapi.json</a> describes every value.</p>'
-        f"{body}</body></html>"
+        f"{body}</main></body></html>"
     )
 
 

@@ -60,14 +60,23 @@ function reasonIn(text) {
   }
 }
 
-const json = async (path, options) => (await request(path, options)).json();
+/** The body of an answer, `how` json, blob or arrayBuffer. */
+async function read(answer, how) {
+  try {
+    return await answer[how]();
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error("The connection broke off; try again.");
+  }
+}
+
+const json = async (path, options) => read(await request(path, options), "json");
 const send = (path, body, headers = {}) =>
   request(path, {
     method: "POST",
     body: body && JSON.stringify(body),
     headers: body ? { "Content-Type": "application/json", ...headers } : headers,
   });
-const post = async (path, body) => (await send(path, body)).json();
+const post = async (path, body) => read(await send(path, body), "json");
 
 const at = (id) => `cases/${encodeURIComponent(id)}`;
 
@@ -80,7 +89,8 @@ export const retryCase = (id) => post(`${at(id)}/retry`);
 export const deleteCase = (id) => request(at(id), { method: "DELETE" });
 
 /** A result, with `etag`: which one it is. Corrections of another one than `seen` are refused (status 412). */
-const tagged = async (answer) => Object.assign(await answer.json(), { etag: answer.headers.get("ETag")?.replace(/^W\//, "") });
+const tagged = async (answer) =>
+  Object.assign(await read(answer, "json"), { etag: answer.headers.get("ETag")?.replace(/^W\//, "") });
 const about = (seen) => ({ "If-Match": seen.etag });
 
 export const getResult = async (id, signal) => tagged(await request(`${at(id)}/result`, { signal }));
@@ -88,7 +98,7 @@ export const correct = async (id, seen, body) => tagged(await send(`${at(id)}/co
 export const undo = async (id, seen) => tagged(await send(`${at(id)}/undo`, null, about(seen)));
 export const redo = async (id, seen) => tagged(await send(`${at(id)}/redo`, null, about(seen)));
 
-const bytes = async (path, signal) => (await request(path, { signal })).arrayBuffer();
+const bytes = async (path, signal) => read(await request(path, { signal }), "arrayBuffer");
 
 /** The scan, an ArrayBuffer; `progress` is told bytes that came, and all of them. */
 export async function getImage(id, signal, progress) {
@@ -115,7 +125,7 @@ export const getMask = (id, signal) => bytes(`${at(id)}/mask`, signal);
 export async function getStrip(id, plane, signal) {
   try {
     const [picture, places] = await Promise.all([
-      request(`${at(id)}/strip/${plane}.png`, { signal }).then((answer) => answer.blob()),
+      request(`${at(id)}/strip/${plane}.png`, { signal }).then((answer) => read(answer, "blob")),
       json(`${at(id)}/strip/${plane}.json`, { signal }),
     ]);
     return { url: URL.createObjectURL(picture), places };
@@ -129,7 +139,7 @@ export async function getStrip(id, plane, signal) {
 async function download(path, name) {
   const answer = await request(path);
   const named = /filename="?([^";]+)"?/.exec(answer.headers.get("Content-Disposition") ?? "");
-  return { blob: await answer.blob(), name: named?.[1] ?? name };
+  return { blob: await read(answer, "blob"), name: named?.[1] ?? name };
 }
 
 export const formats = (id) => json(`${at(id)}/formats`);

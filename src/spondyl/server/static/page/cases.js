@@ -56,7 +56,10 @@ export function casesPanel(panel, { add }) {
 
   const rows = new Map();
   state.on("cases current", () => {
-    const shown = [...state.uploads.map(uploadRow), ...state.cases.map((one) => caseRow(one, rows))];
+    const names = new Map();
+    for (const { name } of state.cases) names.set(name, (names.get(name) ?? 0) + 1);
+    const row = (one) => caseRow(one, rows, names.get(one.name) > 1);
+    const shown = [...state.uploads.map(uploadRow), ...state.cases.map(row)];
     for (const id of rows.keys()) if (!state.cases.some((one) => one.id === id)) rows.delete(id);
     for (const row of [...list.children]) if (!shown.includes(row)) row.remove();
     shown.forEach((row, place) => list.children[place] !== row && list.insertBefore(row, list.children[place] ?? null));
@@ -84,13 +87,13 @@ function uploadRow(one) {
   return one.row;
 }
 
-function caseRow(one, rows) {
-  const told = JSON.stringify([one, one.id === state.current, sent(one)]);
+function caseRow(one, rows, hasTwin) {
+  const told = JSON.stringify([one, one.id === state.current, hasTwin, new Date().getDate()]);
   const known = rows.get(one.id) ?? { row: newRow(one) };
   if (known.told === told) return known.row;
   const { row } = known;
   const [link, acts] = row.children;
-  link.replaceChildren(...content(one));
+  link.replaceChildren(...content(one, hasTwin));
   if (one.id === state.current) link.setAttribute("aria-current", "page");
   else link.removeAttribute("aria-current");
   if (row.dataset.state !== one.state) {
@@ -106,22 +109,21 @@ function caseRow(one, rows) {
 const newRow = ({ id }) =>
   make("li.case", { "data-id": id }, make("a.what", { href: `#/case/${id}` }), make("div.actions"));
 
-function content(one) {
+function content(one, hasTwin) {
   const { detail, badge } = described(one);
   return [
     make("span.name", { title: one.name }, one.name),
     badge && make(`span.badge.${badge.kind}`, { title: badge.title }, badge.text),
     make("span.detail", { title: detail }, detail),
-    make("time.sent", { dateTime: one.created, title: `Sent ${new Date(one.created).toLocaleString()}` }, sent(one)),
+    make("time.sent", { dateTime: one.created, title: `Sent ${new Date(one.created).toLocaleString()}` }, sent(one, hasTwin)),
     one.state === "running" ? bar(one.progress, `Progress of ${one.name}`) : null,
   ].filter(Boolean);
 }
 
 /** When it was sent: the time, with the day if that is not today, to the second if there is another of that name. */
-function sent({ id, name, created }) {
+function sent({ created }, hasTwin) {
   const at = new Date(created);
   const isToday = at.toDateString() === new Date().toDateString();
-  const hasTwin = state.cases.some((other) => other.name === name && other.id !== id);
   return at.toLocaleString([], {
     ...(isToday ? {} : { day: "numeric", month: "short" }),
     hour: "numeric",

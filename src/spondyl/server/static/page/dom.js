@@ -58,7 +58,7 @@ export function toast(text, { error = false, action = null } = {}) {
   if (error && !action) for (const old of document.querySelectorAll(".toast.error")) if (old.innerText === text) old.remove();
   if (action && !error) for (const old of document.querySelectorAll(".toast.acting")) old.remove();
   box.classList.toggle("acting", Boolean(action) && !error);
-  find("#toasts").append(box);
+  find("#toasts").prepend(box); // the newest lies lowest, where they begin
   if (!error) setTimeout(close, 7000);
 }
 
@@ -72,6 +72,8 @@ export async function attempt(work) {
   }
 }
 
+let dialogs = 0;
+
 /**
  * A dialog in the middle; resolves to the value of the button that closed it, "" when dismissed.
  * `body` are elements; `size` is "", "wide" or "wider"; `buttons` {label, value, kind}, which
@@ -79,7 +81,7 @@ export async function attempt(work) {
  */
 export function ask({ title, body = [], buttons = [], size = "", focus = null }) {
   return new Promise((resolve) => {
-    const heading = make("h2", { id: "dialog-title" }, title);
+    const heading = make("h2", { id: `dialog-${++dialogs}` }, title);
     const close = button(".icon", { onclick: () => dialog.close(""), "aria-label": "Close" }, icon("x"));
     const foot = buttons.map((one) => {
       one.button = button(one.kind ?? "", { onclick: () => dialog.close(one.value) }, one.label);
@@ -89,7 +91,7 @@ export function ask({ title, body = [], buttons = [], size = "", focus = null })
     if (!content.querySelector("button, input")) content.tabIndex = 0; // else no key scrolls it
     const dialog = make(
       `dialog${size && `.${size}`}`,
-      { "aria-labelledby": "dialog-title", onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
+      { "aria-labelledby": heading.id, onclose: () => (dialog.remove(), resolve(dialog.returnValue)) },
       make("header", {}, heading, close),
       content,
       foot.length ? make("footer", {}, ...foot) : null,

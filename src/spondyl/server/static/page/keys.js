@@ -43,8 +43,9 @@ export function keys(table, isViewing) {
   });
 }
 
-/** Keys that mean something to the field that has the focus. */
+/** Keys that mean something to what has the focus; with a scan of the list in mind, nobody deletes a vertebra. */
 function isOwn({ target, key }) {
+  if (key === "Delete" && target.closest?.("#cases")) return true;
   const field = target.closest?.("select, textarea, input");
   if (!field || field.type === "checkbox") return false;
   return key.startsWith("Arrow") || !["radio", "range"].includes(field.type);

@@ -22,25 +22,28 @@ export function measurements(result, name) {
     ...(vertebra?.deformity ? [[make("dt", {}, "Deformity"), make("dd", {}, vertebra.deformity)]] : []),
     ...values.filter(([, { value }]) => value !== null).map(([label, one]) => fact(label, one)),
   ];
-  const refusals = refused(values);
-  if (!rows.length && !refusals.length) return null;
+  const notes = [...remarked(values), ...refused(values)];
+  if (!rows.length && !notes.length) return null;
   return make(
     "details.measures",
     { open: true },
     make("summary", {}, "Measurements"),
     make("dl.facts", {}, ...rows.flat()),
-    ...refusals,
+    ...notes,
   );
 }
 
-/** One line for all that is not measured for the same reason. */
-function refused(values) {
-  const byReason = new Map();
+const refused = (values) => lines(values, "Not measured: ", ({ refused: one }) => (one ? [one] : []));
+const remarked = (values) => lines(values, "* ", ({ value, remarks = [] }) => (value === null ? [] : remarks));
+
+/** One line for all values about which the same is said. */
+function lines(values, lead, said) {
+  const about = new Map();
   for (const [label, one] of values) {
-    if (one.refused) byReason.set(one.refused.message, [...(byReason.get(one.refused.message) ?? []), label]);
+    for (const { message } of said(one)) about.set(message, [...(about.get(message) ?? []), label]);
   }
-  return [...byReason].map(([reason, labels]) =>
-    make("p.quiet", {}, make("strong", {}, "Not measured: "), `${labels.join(", ")}. ${reason}`),
+  return [...about].map(([message, labels]) =>
+    make("p.quiet", {}, make("strong", {}, lead), `${labels.join(", ")}. ${message}`),
   );
 }
 
@@ -58,6 +61,7 @@ export function angles(result) {
     {},
     make("summary", {}, "Angles and curves"),
     make("dl.facts", {}, ...rows.flat()),
+    ...remarked(values),
     ...refused(values),
   );
 }
@@ -65,10 +69,8 @@ export function angles(result) {
 function fact(label, { value, unit, uncertainty, remarks = [] }) {
   const digits = unit === "grade" ? 0 : Math.abs(value) >= 100 ? 0 : unit === "1" ? 2 : 1;
   const error = uncertainty ? ` ± ${uncertainty.toFixed(digits)}` : "";
-  const remark = remarks.map((one) => one.message).join(" ");
-  const dd = make("dd", { title: remark || null }, `${value.toFixed(digits)}${error}${UNITS[unit] ?? ` ${unit}`}`);
-  if (remark) dd.append(make("span.mark", { "aria-label": remark, role: "img" }, " *"));
-  return [make("dt", {}, label), dd];
+  const mark = remarks.length ? " *" : ""; // said below, where fingers find it, too
+  return [make("dt", {}, label), make("dd", {}, `${value.toFixed(digits)}${error}${UNITS[unit] ?? ` ${unit}`}${mark}`)];
 }
 
 function words(key) {
