@@ -128,6 +128,29 @@ def test_a_trackpad_goes_through_slices_as_slowly_as_a_wheel(page, found):
     assert turned(-5, 24) in {5, 6, 7}
 
 
+def test_a_mask_that_is_drawn_anew_takes_the_place_of_the_one_before(page, found):
+    """As large as the scan, and the graphics card does not tell the browser when it gets full."""
+    kept = page.evaluate(
+        """async () => {
+             const gl = document.querySelector("#slices").getContext("webgl2");
+             const { createTexture, deleteTexture } = gl;
+             const slider = document.querySelector("#opacity");
+             let count = 0;
+             gl.createTexture = () => (count++, createTexture.call(gl));
+             gl.deleteTexture = (one) => (one && count--, deleteTexture.call(gl, one));
+             for (const value of [10, 60, 45]) {
+               slider.value = value;
+               slider.dispatchEvent(new Event("input"));
+               await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+             }
+             Object.assign(gl, { createTexture, deleteTexture });
+             return count;
+           }"""
+    )
+    assert kept == 0
+    assert painted(page, "sagittal", COLOURS[LABEL_OF[found[2]]]) > 100
+
+
 def test_one_name_put_right_shifts_all_and_comes_back(page, found):
     last = found[-1]
     assert painted(page, "sagittal", COLOURS[LABEL_OF[shifted(found)[-1]]]) == 0

@@ -58,8 +58,9 @@ export function gestures(viewer, actions) {
       event.preventDefault();
       if (!viewer.isLoaded) return;
       const { x, y } = placeIn(cell, event);
+      const slices = event.ctrlKey ? 0 : turned(event);
       if (event.ctrlKey) viewer.zoom(plane, zoomOf(event), x, y);
-      else viewer.step(plane, -turned(event));
+      else if (slices) viewer.step(plane, -slices);
     });
     cell.addEventListener("keydown", (event) => sliceKey(event, plane));
     const [forth, back] = TOWARDS[PLANES[plane].through];

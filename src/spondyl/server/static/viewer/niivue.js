@@ -4,6 +4,7 @@
 
 import { NVImage, NVMesh, Niivue, SLICE_TYPE } from "../vendor/niivue/index.js";
 import { VERTEBRAE, labelTable } from "../anatomy.js";
+import { freeMasks, takeOverFraming } from "./overrides.js";
 import { MOST_WITHOUT_CARD, drawsBySoftware, reduced } from "./reduce.js";
 import { Framing, PLANES, Tile } from "./slices.js";
 import { surfaces } from "./surface.js";
@@ -54,7 +55,8 @@ export class Viewer extends EventTarget {
     await viewer.surfaces.attachToCanvas(surfaces, true);
     viewer.most = drawsBySoftware(viewer.slices.gl) ? MOST_WITHOUT_CARD : Infinity;
     viewer.fit();
-    viewer.#takeOverFraming();
+    takeOverFraming(viewer.slices, viewer.framing, (slice) => [PLANE_OF[slice], cells[PLANE_OF[slice]]]);
+    freeMasks(viewer.slices);
     viewer.#announceDrawing();
     return viewer;
   }
@@ -221,29 +223,6 @@ export class Viewer extends EventTarget {
   #tile(plane) {
     const drawn = this.slices.screenSlices.find((tile) => tile.axCorSag === SLICE[plane]);
     return drawn ? new Tile(plane, this.cells[plane], drawn.leftTopMM, drawn.fovMM) : null;
-  }
-
-  /** NiiVue keeps one pan and zoom for all planes and clips to the picture; ours fills each cell, each for itself. */
-  #takeOverFraming() {
-    const nv = this.slices;
-    const whole = nv.screenFieldOfViewExtendedMM.bind(nv);
-    nv.calculateWidthHeight = (_slice, _scale, width, height) => [width, height];
-    nv.screenFieldOfViewExtendedMM = (slice) => {
-      const view = whole(slice);
-      const cell = this.cells[PLANE_OF[slice]];
-      const { low, high } = this.framing.bounds(
-        PLANE_OF[slice],
-        view.mnMM,
-        view.mxMM,
-        cell.clientWidth / cell.clientHeight,
-      );
-      for (const axis of [0, 1]) {
-        view.mnMM[axis] = low[axis];
-        view.mxMM[axis] = high[axis];
-        view.fovMM[axis] = high[axis] - low[axis];
-      }
-      return view;
-    };
   }
 
   #announceDrawing() {
