@@ -99,8 +99,10 @@ def test_mistakes(walk):
         run("samples", "detection", "training_dataset", "out", "--recipe", "spondyl")
     with pytest.raises(InputError, match="no segmentation network; add --recipe spondyl"):
         run("train", "segmentation", "nowhere", "nowhere", "m")
-    with pytest.raises(InputError, match="does not know --teacher"):
+    with pytest.raises(InputError, match="leave it out for identification"):
         run("train", "identification", "nowhere", "nowhere", "m", "--teacher", "default")
+    with pytest.raises(InputError, match="does not know --init"):
+        run("train", "identification", "nowhere", "nowhere", "m", "--init", "default")
     with pytest.raises(InputError, match="does not know --val-split"):
         run("train", "detection", "nowhere", "nowhere", "m", "--recipe", "spondyl", "--val-split", "0.2")
     with pytest.raises(InputError, match="not know --iterations; leave it out, or add --recipe spondyl"):

@@ -168,6 +168,8 @@ def _check_options(stage: "Stage", options: TrainOptions, *, default_system: boo
 
     if stage == "segmentation" and not default_system:
         raise InputError(f"recipe {options.recipe} has no segmentation network; add --recipe spondyl")
+    if options.teacher and stage != "segmentation":
+        raise InputError(f"--teacher draws masks for the segmentation network; leave it out for {stage}")
     for name in ("val_split", "keep_checkpoints") if default_system else ("init", "teacher"):
         if getattr(options, name):
             other = "spinefinder" if default_system else "spondyl"

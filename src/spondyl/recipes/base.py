@@ -3,6 +3,7 @@
 import os
 import reprlib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -35,7 +36,7 @@ _HOMES: Final = {
 class Spec(BaseModel):
     """Base of every part of a recipe: immutable, and unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class WorkingSpec(Spec):
@@ -109,11 +110,14 @@ def recipe_from(content: Mapping[str, Any], source: str = "recipe") -> BaseModel
         )
     module, _, attribute = _HOMES[name].partition(":")
     kind: type[BaseModel] = getattr(import_module(module), attribute)
+    defaults = kind().model_dump()
     try:
-        return kind.model_validate(_merged(kind().model_dump(), content))
+        return kind.model_validate(_merged(defaults, content))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"{source}: {where}: {_unknown(defaults, first['loc'])}") from error
         raise InputError(
             f"{source}: {where}: {first['msg']} (found {reprlib.repr(first['input'])})"
         ) from error
@@ -128,6 +132,30 @@ def _merged(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str
         result[key] = _merged(old or {}, value) if both else value
 
     return result
+
+
+def _unknown(defaults: Mapping[str, Any], place: tuple[int | str, ...]) -> str:
+    """What to say of a name that a recipe does not have at this place."""
+    known: Any = defaults
+    for part in place[:-1]:
+        known = known[part]
+    names = [str(name) for name in known]
+    near = get_close_matches(str(place[-1]), names, n=1)
+    return f"unknown; did you mean {near[0]}?" if near else f"unknown; there are {', '.join(names)}"
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a name given twice in one section, where YAML would forget the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in names:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value} is given twice", key.start_mark
+                )
+            names.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def load_recipe(path: Path | str) -> BaseModel:
@@ -149,7 +177,7 @@ def load_recipe(path: Path | str) -> BaseModel:
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
             raise InputError(f"{path}: a recipe holds no YAML aliases (*name); write the values out")
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a day such as 2026-13-45
         raise InputError(f"{path}: the recipe is not YAML: {error}") from error
     if not isinstance(content, dict):

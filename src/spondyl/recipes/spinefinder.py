@@ -36,6 +36,10 @@ _SIZES_MM: Final = {
 _DRAWN_AS: Final = {"L6": "L5", "T13": "T12"}
 
 
+_Side = Annotated[int, Field(gt=0, multiple_of=16)]
+"""Of what a network sees: its levels halve it four times."""
+
+
 class NetworkSpec(Spec):
     """Shape of a U-Net.
 
@@ -73,8 +77,8 @@ class TilingSpec(Spec):
         step: Distance between patches; the central ``step`` voxels of each patch are kept.
     """
 
-    patch: tuple[int, int, int] = (64, 64, 80)
-    step: tuple[int, int, int] = (32, 32, 40)
+    patch: tuple[_Side, _Side, _Side] = (64, 64, 80)
+    step: tuple[PositiveInt, PositiveInt, PositiveInt] = (32, 32, 40)
 
 
 class DetectionSpec(Spec):
@@ -93,7 +97,7 @@ class DetectionSpec(Spec):
 
     samples_per_scan: PositiveInt = 5
     empty_per_scan: NonNegativeInt = 1
-    sample_shape: tuple[int, int, int] = (64, 64, 80)
+    sample_shape: tuple[_Side, _Side, _Side] = (64, 64, 80)
     tries_per_sample: PositiveInt = 1000
     class_weights: tuple[float, float] = (0.1, 0.9)
     network: NetworkSpec = NetworkSpec(width=16)
@@ -123,7 +127,7 @@ class IdentificationSpec(Spec):
     samples_per_scan: PositiveInt = 100
     slices: PositiveInt = 8
     slices_before: NonNegativeInt = 4
-    sample_shape: tuple[int, int] = (80, 320)
+    sample_shape: tuple[_Side, _Side] = (80, 320)
     margin_vox: NonNegativeInt = 15
     min_labelled_pixels: NonNegativeInt = 500
     crop_tries: PositiveInt = 100

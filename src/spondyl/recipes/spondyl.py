@@ -1,8 +1,16 @@
 """The default recipe: everything that defines the ``spondyl`` system, as data."""
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 __all__ = ["OFFSET_UNIT_MM", "AugmentationSettings", "SpondylRecipe", "StageSettings", "TrainingSettings"]
 
@@ -10,17 +18,21 @@ OFFSET_UNIT_MM: Final = 10.0
 """What a network calls 1 in its ways to the centroids."""
 
 
+_Chance = Annotated[float, Field(ge=0, le=1)]
+_Windows = tuple[tuple[float, float], ...]
+
+
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class StageSettings(_Settings):
     """One network: what it sees and how big it is."""
 
     spacing_mm: float = Field(gt=0.5, le=8)
-    patch_vox: tuple[int, int, int]
+    patch_vox: tuple[PositiveInt, PositiveInt, PositiveInt]
     """Training patch (right-left, back-front, feet-head); multiples of ``2 ** (len(widths) - 1)``."""
-    widths: tuple[int, ...]
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=3)]
     offsets: bool
     """Predict the way from each voxel to its vertebra's centroid (3 more full-resolution channels)."""
     levels: bool
@@ -30,23 +42,37 @@ class StageSettings(_Settings):
     vertebra_weight: float = Field(default=1.0, gt=0)
     """Of *is this vertebra* in the loss; everything else has 1."""
 
+    @model_validator(mode="after")
+    def _patch_fits_the_network(self) -> Self:
+        step = 2 ** (len(self.widths) - 1)
+        if any(size % step for size in self.patch_vox):
+            raise ValueError(f"with {len(self.widths)} widths, patch_vox must be multiples of {step}")
+        return self
+
 
 class AugmentationSettings(_Settings):
     """Ranges of the random changes; probabilities 0-1, lengths in mm, HU where said."""
 
-    rotation_deg: float = 12.0
+    rotation_deg: NonNegativeFloat = 12.0
     scale: tuple[float, float] = (0.82, 1.22)
-    stretch: float = 0.06
-    elastic_mm: float = 4.0
-    mirror: float = 0.5
-    field_of_view: float = 0.35
-    hu_gain: float = 0.12
-    hu_shift: float = 25.0
-    gamma: float = 0.05
-    noise_hu: float = 60.0
-    blur: float = 0.3
-    thick_slices: float = 0.3
-    recolour: float = 0.3
+    stretch: NonNegativeFloat = 0.06
+    elastic_mm: NonNegativeFloat = 4.0
+    mirror: _Chance = 0.5
+    field_of_view: _Chance = 0.35
+    hu_gain: NonNegativeFloat = 0.12
+    hu_shift: NonNegativeFloat = 25.0
+    gamma: NonNegativeFloat = 0.05
+    noise_hu: NonNegativeFloat = 60.0
+    blur: _Chance = 0.3
+    thick_slices: _Chance = 0.3
+    recolour: _Chance = 0.3
+
+    @field_validator("scale")
+    @classmethod
+    def _from_small_to_large(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < scale[0] <= scale[1]:
+            raise ValueError("the smallest and the largest factor, above 0, expected")
+        return scale
 
 
 class TrainingSettings(_Settings):
@@ -59,14 +85,14 @@ class TrainingSettings(_Settings):
     """How many such batches make one iteration."""
     precision: Literal["f32", "bf16"] = "bf16"
     """Arithmetic of the forward pass; weights and their updates are always f32."""
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-3
-    warmup: int = 200
-    ema: float = 0.998
+    learning_rate: NonNegativeFloat = 2e-3
+    weight_decay: NonNegativeFloat = 1e-3
+    warmup: int = Field(default=200, ge=0)
+    ema: float = Field(default=0.998, ge=0, lt=1)
     phantoms: int = Field(default=60, ge=0)
     """How many phantoms are made, from ``seed`` on."""
     phantom_share: float = Field(default=0.4, ge=0, le=1)
-    gradient_clip: float = 2.0
+    gradient_clip: float = Field(default=2.0, gt=0)
     seed: int = Field(default=1, ge=0)
 
 
@@ -87,8 +113,15 @@ class SpondylRecipe(_Settings):
     """Only used by models that have this network; the others draw their masks from identification."""
     augmentation: AugmentationSettings = AugmentationSettings()
     training: TrainingSettings = TrainingSettings()
-    hu_windows: tuple[tuple[float, float], ...] = ((-1000.0, 400.0), (0.0, 1200.0))
+    hu_windows: Annotated[_Windows, Field(min_length=1)] = ((-1000.0, 400.0), (0.0, 1200.0))
     """Each input channel clips HU to one window and maps it to 0..1."""
+
+    @field_validator("hu_windows")
+    @classmethod
+    def _from_dark_to_bright(cls, windows: _Windows) -> _Windows:
+        if any(low >= high for low, high in windows):
+            raise ValueError("in each window the lower HU comes first")
+        return windows
 
     def stage(self, name: str) -> StageSettings:
         """Settings of ``"detection"``, ``"identification"`` or ``"segmentation"``."""
