@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -270,3 +271,12 @@ def test_a_training_anew_tells_of_an_earlier_one(toys, tmp_path, caplog):
     assert "earlier training" not in caplog.text
     _train(toys, tmp_path, epochs=1)
     assert "resume.pt: left by an earlier training" in caplog.text
+
+
+def test_two_trainings_that_begin_in_one_second_have_logs_of_their_own(toys, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "_now", lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    for checkpoints in ("a", "b"):
+        _train(toys, tmp_path, epochs=1, options={"checkpoints": tmp_path / checkpoints})
+    first, second = sorted((tmp_path / "logs").iterdir())
+    assert first.name == "detection-2026-01-02-03-04-05"
+    assert all(len((log / "log.jsonl").read_text().splitlines()) == 1 for log in (first, second))

@@ -86,7 +86,7 @@ def plain_batches(
 def split_by_scan(
     pairs: Sequence[SamplePair], share: float, seed: int
 ) -> tuple[list[SamplePair], list[SamplePair]]:
-    """Divide samples into training and validation; a patient is never in both.
+    """Divide samples into training and validation; a patient is never in both, as far as names of scans tell.
 
     Args:
         pairs: All samples.

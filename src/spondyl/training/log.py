@@ -1,15 +1,17 @@
 """What a training writes down: a description, a JSONL line per epoch, and TensorBoard curves."""
 
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spondyl.errors import MissingDependencyError, OutputError
-from spondyl.io.atomic import write_text
+from spondyl.errors import MissingDependencyError
+from spondyl.io.atomic import refused, write_text
 
-__all__ = ["TrainingLog"]
+__all__ = ["TrainingLog", "append_row"]
 
 
 class TrainingLog:
@@ -34,7 +36,7 @@ class TrainingLog:
         try:
             self._curves = SummaryWriter(str(folder))
         except OSError as error:
-            raise self._refused(error) from error
+            raise refused(folder, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -50,14 +52,31 @@ class TrainingLog:
         Raises:
             OutputError: the disk is full.
         """
+        append_row(self.folder / "log.jsonl", {"epoch": number, **values})
         try:
-            with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
-                stream.write(json.dumps({"epoch": number, **values}) + "\n")
             for name, value in values.items():
                 self._curves.add_scalar(name, value, number)
             self._curves.flush()
         except OSError as error:
-            raise self._refused(error) from error
+            raise refused(self.folder, error) from error
 
-    def _refused(self, error: OSError) -> OutputError:
-        return OutputError(f"{self.folder}: the log cannot be written: {error.strerror or error}")
+
+def append_row(path: Path, row: Mapping[str, float], *, anew: bool = False) -> None:
+    """Append a line of JSON to a log; one that a full disk cuts short is taken back.
+
+    Args:
+        path: The log, in a folder that is there.
+        row: The values.
+        anew: Replace an earlier log.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    size = path.stat().st_size if path.exists() and not anew else 0
+    try:
+        with path.open("w" if anew else "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+    except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, size)
+        raise refused(path, error) from error

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import platform
 import tempfile
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from torch import nn
 
 import spondyl
 from spondyl.errors import InputError
+from spondyl.io.atomic import refused
 from spondyl.models import Model, ModelInfo, Stage, StageInfo, write_model
 from spondyl.networks import losses, metrics
 from spondyl.networks.build import build_network
@@ -94,7 +96,7 @@ def train_spinefinder(
     description = {**about, "recipe": recipe.model_dump(mode="json"), "network": str(network).splitlines()}
     with sole_training(checkpoints.folder), explained():
         progress = checkpoints.resume(network, optimizer, device) if options.resume else checkpoints.begin()
-        progress.log_folder = progress.log_folder or str(options.logs / f"{stage}-{_now():%Y-%m-%d-%H-%M-%S}")
+        progress.log_folder = progress.log_folder or str(_new_folder(options.logs, stage))
         with TrainingLog(Path(progress.log_folder), description) as log:
             train(
                 task, spec, checkpoints, log,
@@ -250,6 +252,22 @@ def _write(
         export_onnx(network, files[f"{stage}.onnx"], shape)
         verify_onnx(network, files[f"{stage}.onnx"], other)
         return write_model(folder, info, files)
+
+
+def _new_folder(logs: Path, stage: Stage) -> Path:
+    """A log folder named after this second, and after this process where another training began in it.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    folder = logs / f"{stage}-{_now():%Y-%m-%d-%H-%M-%S}"
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return folder.with_name(f"{folder.name}-{os.getpid()}")
+    except OSError as error:
+        raise refused(folder, error) from error
+    return folder
 
 
 def _now() -> datetime:

@@ -17,7 +17,6 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from spondyl.errors import ModelError
-from spondyl.io.atomic import refused
 from spondyl.models import Stage
 from spondyl.networks.export import load_weights
 from spondyl.networks.spine_unet import SpineUNet
@@ -25,6 +24,7 @@ from spondyl.recipes.spondyl import SpondylRecipe, TrainingSettings
 from spondyl.training.checkpoint import ABOUT_TO_REPLACE, read_state, write_state
 from spondyl.training.helpers import NOBODY, Helpers
 from spondyl.training.loaders import start_method
+from spondyl.training.log import append_row
 from spondyl.training.objective import spine_loss
 from spondyl.training.patches import Patch, PatchStream
 from spondyl.training.team import ALONE, Team
@@ -117,7 +117,8 @@ def train_stage(  # noqa: PLR0913 - all that a training is
             if team.leads:
                 _save(checkpoint, parts, same, iteration)
                 seconds = round(time.monotonic() - started, 1)
-                _log(checkpoint, {"iteration": iteration, "seconds": seconds, **means}, anew=told == 0)
+                row = {"iteration": iteration, "seconds": seconds, **means}
+                append_row(checkpoint.with_suffix(".jsonl"), row, anew=told == 0)
                 logger.info("iteration %d of %d: %s", iteration, settings.iterations, _readable(means))
             totals, told = {}, iteration
             if on_progress:
@@ -256,12 +257,3 @@ def _begin(checkpoint: Path) -> int:
     if checkpoint.exists():
         logger.warning(ABOUT_TO_REPLACE, checkpoint)
     return 0
-
-
-def _log(checkpoint: Path, row: dict[str, float], *, anew: bool) -> None:
-    path = checkpoint.with_suffix(".jsonl")
-    try:
-        with path.open("w" if anew else "a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-    except OSError as error:
-        raise refused(path, error) from error
