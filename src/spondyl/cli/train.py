@@ -152,6 +152,8 @@ def _train(
     run = RunOptions(**{field.name: getattr(options, field.name) for field in fields(RunOptions)})
     with joined(options.device) as team:
         console = Console(quiet=not team.leads, markup=False, highlight=False)
+        if not team.leads:  # what is to be said about the scans, process 0 says
+            logging.getLogger("spondyl").setLevel(logging.ERROR)
         with _bars(console) as show:
             if isinstance(recipe, SpondylRecipe):
                 written = train_spondyl(stage, training, val, model, recipe, run, _by_iteration(show), team)
