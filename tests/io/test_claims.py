@@ -74,7 +74,7 @@ def test_who_holds_a_claim_can_be_asked(tmp_path):
 def test_a_forked_process_does_not_keep_the_claim_of_a_killed_one(tmp_path):
     code = (
         "import os, sys, time; from pathlib import Path; from spondyl.io.claims import claimed;"
-        "claimed(Path(sys.argv[1])).__enter__(); child = os.fork();"
+        "claim = claimed(Path(sys.argv[1])); claim.__enter__(); child = os.fork();"
         "print(child, flush=True) if child else time.sleep(60); os._exit(9)"
     )
     process = subprocess.Popen(
