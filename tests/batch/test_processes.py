@@ -51,7 +51,6 @@ def test_a_killed_worker_costs_the_deadly_scan_only(job, many_scans, tmp_path):
     assert "memory" in records["deadly"].message
     lines = [record.name for record in read_manifest(tmp_path / "out")]
     assert sorted(lines) == sorted(records)  # each once
-    assert len({r.worker for r in records.values() if r.worker}) >= 2
 
     # and the next run does not walk into the same trap
     again = {r.name: r for r in run_batch([deadly, *scans], job(), InProcess())}
