@@ -75,13 +75,14 @@ def test_a_forked_process_does_not_keep_the_claim_of_a_killed_one(tmp_path):
     code = (
         "import os, sys, time; from pathlib import Path; from spondyl.io.claims import claimed;"
         "claim = claimed(Path(sys.argv[1])); claim.__enter__(); child = os.fork();"
-        "print(child, flush=True) if child else time.sleep(60); os._exit(9)"
+        "child or print(os.getpid(), flush=True); time.sleep(60)"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, tmp_path / "a"], stdout=subprocess.PIPE, text=True
     )
     child = int(process.stdout.readline())
     try:
+        process.kill()
         process.wait(10)
         with claimed(tmp_path / "a") as ours:
             assert ours
