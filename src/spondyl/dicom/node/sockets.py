@@ -49,11 +49,12 @@ def _prepare(event: "Event") -> None:
     from pynetdicom import evt
 
     wrapper = event.assoc.dul.socket
-    if wrapper is not None and wrapper.socket is not None:
-        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [wrapper.socket])
-        wrapper.socket.settimeout(event.assoc.network_timeout)
+    connection = wrapper.socket if wrapper is not None else None  # once: another thread may take it away
+    if connection is not None:
+        event.assoc.bind(evt.EVT_CONN_CLOSE, _close, [connection])
         with suppress(OSError):  # the other side may have left
-            wrapper.socket.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
+            connection.settimeout(event.assoc.network_timeout)
+            connection.setsockopt(IPPROTO_TCP, TCP_NODELAY, 1)
 
 
 def _close(_event: "Event", connection: socket) -> None:
