@@ -7,7 +7,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import urllib.request
@@ -238,10 +237,14 @@ def announce(association: Any, slice_: Dataset, *, uid: str = "", raw: bytes = b
 
 
 def program(name: str) -> str | None:
-    """Where a program of the system is; pynetdicom puts others of the same names beside Python."""
-    beside_python = Path(sys.executable).parent
-    places = (place for place in os.get_exec_path() if Path(place) != beside_python)
-    return shutil.which(name, path=os.pathsep.join(places))
+    """Where a program of the system is; pynetdicom puts scripts of the same names beside every Python."""
+    found = (shutil.which(name, path=place) for place in os.get_exec_path())
+    return next((file for file in found if file and not is_script(file)), None)
+
+
+def is_script(file: str) -> bool:
+    with Path(file).open("rb") as stream:
+        return stream.read(2) == b"#!"
 
 
 def dcmtk(name: str, *words: object) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from node_fakes import make_slices, write_slices
@@ -13,9 +13,10 @@ from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage, Verification
 
 from spondyl.dicom.node import Peer
+from spondyl.dicom.node.call import associated
 from spondyl.dicom.node.contexts import caller
 from spondyl.dicom.node.send import send_dicom
-from spondyl.dicom.node.sockets import Connections, calling_handlers
+from spondyl.dicom.node.sockets import Connections
 from spondyl.errors import TransferError
 
 HELLO = bytes.fromhex("010000000044")
@@ -35,6 +36,15 @@ def hang_up(connection):
 def answer_nonsense(connection):
     connection.sendall(b"HTTP/1.1 400 Bad Request\r\n")
     connection.close()
+
+
+def answer_nonsense_and_wait(connection):
+    """No farewell that could close the caller's socket comes in time."""
+    with connection, suppress(OSError):
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n")
+        connection.settimeout(60)
+        while connection.recv(4096):
+            pass
 
 
 class Seen:
@@ -73,14 +83,15 @@ def rude_peer(end):
 
 
 def call(port):
-    seen, ae = Seen(calling_handlers()), AE()
+    seen, ae = Seen([]), AE()
     ae.add_requested_context(Verification)
-    association = ae.associate("127.0.0.1", port, evt_handlers=seen.handlers)
-    assert not association.is_established
+    peer = Peer(title="SPONDYL", host="127.0.0.1", port=port)
+    with pytest.raises(TransferError), associated(ae, peer, handlers=seen.handlers):
+        pytest.fail("there is no association")
     wait_until(seen.closed, "the socket is closed")
 
 
-@pytest.mark.parametrize("end", [reset, hang_up, answer_nonsense])
+@pytest.mark.parametrize("end", [reset, hang_up, answer_nonsense, answer_nonsense_and_wait])
 def test_a_caller_whom_the_other_side_leaves(end):
     with rude_peer(end) as port:
         call(port)

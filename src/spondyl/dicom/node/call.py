@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from spondyl.dicom.node.config import Peer
-from spondyl.dicom.node.sockets import calling_handlers
+from spondyl.dicom.node.sockets import calling_handlers, close_refused
 from spondyl.dicom.node.tls import CallingContext, Tls, tls_trouble
 from spondyl.errors import TransferError
 
@@ -57,6 +57,7 @@ def associated(
     except OSError as error:  # no such host, mostly
         raise TransferError(f"{peer} cannot be reached: {error.strerror or error}") from error
     if not association.is_established:
+        close_refused(association)
         raise TransferError(f"{peer} {_why(association, context, heard=bool(heard))}")
     try:
         yield association

@@ -2,7 +2,8 @@
 
 pynetdicom 3.0 closes a socket only if it can be shut down first, which fails when the other side has reset
 the connection or was never there; and it does not close one at all where the other side hangs up on a
-caller. Every way to the end of a connection reports ``EVT_CONN_CLOSE``, so that is where it is closed here.
+caller. Nearly every way to the end of a connection reports ``EVT_CONN_CLOSE``, so that is where it is closed
+here; a caller who is answered with nonsense stops its thread before that.
 Nor does it limit what a stranger makes it wait for: the rest of a message, which may have 4 GB, or an archive
 that reads no further. And it sends a command and its data set one after the other, so that TCP holds the end
 of the second back (Nagle's algorithm) until the first is confirmed, which the other side delays by 40 ms. The
@@ -12,7 +13,7 @@ everybody out; here it is done in the caller's own thread, and in limited time.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from socket import IPPROTO_TCP, SHUT_RDWR, TCP_NODELAY, socket
@@ -23,9 +24,10 @@ from typing import TYPE_CHECKING, Any, Final
 from spondyl.dicom.node.tls import tls_trouble
 
 if TYPE_CHECKING:
+    from pynetdicom.association import Association
     from pynetdicom.events import Event
 
-__all__ = ["Connections", "calling_handlers"]
+__all__ = ["Connections", "calling_handlers", "close_refused"]
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +61,15 @@ def _prepare(event: "Event") -> None:
 
 def _close(_event: "Event", connection: socket) -> None:
     connection.close()
+
+
+def close_refused(association: "Association") -> None:
+    """Close the socket of a call that led to no association, as far as pynetdicom has not."""
+    wrapper: Any = association.dul.socket
+    connection = wrapper.socket if wrapper is not None else None  # once, as above
+    if connection is not None:
+        _end([connection])  # its thread may still wait for an answer, and would keep it open
+        connection.close()
 
 
 class Connections:
@@ -137,7 +148,7 @@ class Connections:
             waiting.put(None)
 
 
-def _end(connections: set[socket]) -> None:
+def _end(connections: Iterable[socket]) -> None:
     for connection in list(connections):
         with suppress(OSError):
             socket.shutdown(
