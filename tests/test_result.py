@@ -122,6 +122,16 @@ def test_damage_is_named(tmp_path, changes, word):
         read_result(tmp_path / "result.json")
 
 
+@pytest.mark.parametrize("corner", [1e21, 0.0])
+def test_a_grid_that_is_none_is_named(tmp_path, corner):
+    Result.of(rich_spine(), GRID).write(tmp_path / "result.json")
+    scan = json.loads((tmp_path / "result.json").read_text())["scan"]
+    scan["affine"][0] = [corner] * 4
+    _damage(tmp_path / "result.json", scan=scan)
+    with pytest.raises(AnnotationError, match=r"result\.json: damaged: scan: the affine"):
+        read_result(tmp_path / "result.json")
+
+
 def test_no_file_and_no_json_are_named(tmp_path):
     with pytest.raises(AnnotationError, match="cannot be read"):
         read_result(tmp_path)

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 
 import spondyl
 from spondyl.anatomy import label_of, name_of
-from spondyl.errors import AnnotationError
+from spondyl.errors import AnnotationError, ImageError
 from spondyl.io.atomic import write_text
 from spondyl.io.documents import read_json
 from spondyl.result_history import Answer, Correction
@@ -159,11 +159,15 @@ class Result(Part):
                 "predict again, or use the program version that wrote it"
             )
         try:
-            return cls.model_validate(content)
+            result = cls.model_validate(content)
+            _ = result.grid  # told here, where the file has a name
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise AnnotationError(f"{path}: damaged: {where}: {first['msg']}") from error
+        except ImageError as error:
+            raise AnnotationError(f"{path}: damaged: scan: {error}") from error
+        return result
 
 
 def read_result(path: Path | str, *, mask: bool = False) -> Spine:
